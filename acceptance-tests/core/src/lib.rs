@@ -1,0 +1,1 @@
+//! A protocol-level test client that plays Terraform core.

@@ -1,0 +1,1 @@
+//! A simulated cloud over real sockets: OpenIaaS, Talos nodes, Kubernetes, charts, a proxy.

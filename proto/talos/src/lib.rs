@@ -1,0 +1,1 @@
+//! Messages and services of the Talos machine API and COSI state.

@@ -1,0 +1,1 @@
+//! A Terraform provider framework: tfplugin6 server, schema, values, semantics.

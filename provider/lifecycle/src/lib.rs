@@ -1,0 +1,1 @@
+//! Desired and observed state, pure planners and guards, executors over the clients.

@@ -1,0 +1,1 @@
+//! Client of the OpenIaaS HTTP API: requests as values, one sender, activities.

@@ -1,0 +1,1 @@
+//! Talos PKI, machine configuration and machine API.

@@ -1,1 +1,9 @@
 //! Charts and releases as helm 4.3 treats them, natively.
+
+mod cluster;
+
+pub use cluster::{
+    ApiResource, Cluster, ClusterError, DeleteOptions, Deleted, Discovery, FIELD_MANAGER,
+    FieldCause, FieldConflict, ListQuery, ObjectRef, Patch, Propagation, ServerVersion,
+    WriteOptions,
+};

@@ -2,6 +2,11 @@
 
 mod cluster;
 
+pub mod semver;
+pub mod template;
+pub mod value;
+pub mod yaml;
+
 pub use cluster::{
     ApiResource, Cluster, ClusterError, DeleteOptions, Deleted, Discovery, FIELD_MANAGER,
     FieldCause, FieldConflict, ListQuery, ObjectRef, Patch, Propagation, ServerVersion,

@@ -1,0 +1,11 @@
+//! YAML as Helm reads and writes it.
+//!
+//! Reading follows YAML 1.1 through JSON (sigs.k8s.io/yaml): `yes` and `on` are booleans, keys
+//! become text, every number is a `float64`. Writing follows go-yaml v2 byte for byte, because
+//! charts hash what they include.
+
+mod decode;
+mod encode;
+
+pub use decode::{Error, decode, decode_one};
+pub use encode::{encode, encode_pretty, encode_value};

@@ -3,6 +3,35 @@
 //! Nothing here does I/O. Types are made by `parse` and cannot be made otherwise; a rule that is
 //! broken is reported as a [`Problem`], the one form in which pure code reports.
 
+mod birth;
+mod identifier;
+mod labels;
+mod network;
+mod node;
+mod offering;
 mod problem;
+mod ranges;
+mod text_enum;
+mod versions;
+mod zone;
 
-pub use problem::{Path, PathStep, Problem, Severity};
+pub use birth::{Birth, ClusterId, VmTag};
+pub use identifier::{Identifier, IdentifierPolicy, PoolName, identifier_ok};
+pub use labels::{
+    INSTANCE_TYPE_LABEL, POOL_LABEL, REGION_LABEL, ROLE_LABEL, STORAGE_TAINT, Taint, TaintEffect,
+    ZONE_LABEL, check_label, is_label_key, is_label_value,
+};
+pub use network::{
+    AddressRange, NetworkPlan, NetworkSettings, NodeAddress, NodeNetwork, PodNetwork,
+    ServiceNetwork, address_plan,
+};
+pub use node::{MacAddress, NodeKey, Role};
+pub use offering::{Exposure, LoadBalancerMode, Offering, Topology, WorkerKind};
+pub use problem::{Checked, Path, PathStep, Problem, Severity};
+pub use ranges::IndexSet;
+pub use versions::{
+    Contract, KubernetesRelease, KubernetesVersion, Minor, Support, SupportPhase,
+    SupportedKubernetes, SupportedTalos, SupportedVersions, TalosVersion, check_kubernetes_step,
+    check_matrix, check_talos_step, newest_kubernetes, support_of, supported_versions, talos_runs,
+};
+pub use zone::{Region, Zone, Zones};

@@ -177,3 +177,7 @@ impl fmt::Display for Problem {
         Ok(())
     }
 }
+
+/// The answer of a parser: the value, or the one problem that stops it. Boxed, since a [`Problem`]
+/// is large and the good answer is the common one.
+pub type Checked<T> = Result<T, Box<Problem>>;

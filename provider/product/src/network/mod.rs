@@ -1,0 +1,7 @@
+//! The address plan of a cluster (product reference, 4.1): every address is arithmetic on one /22.
+
+mod address;
+mod plan;
+
+pub use address::{AddressRange, NodeNetwork, PodNetwork, ServiceNetwork};
+pub use plan::{NetworkPlan, NetworkSettings, NodeAddress, address_plan};

@@ -197,10 +197,18 @@ mod tests {
     #[test]
     fn hostile_archives_are_refused() {
         let cases: [(&str, EntryType, &str); 8] = [
-            ("top/../../etc/passwd", EntryType::Regular, "parent directory"),
+            (
+                "top/../../etc/passwd",
+                EntryType::Regular,
+                "parent directory",
+            ),
             ("top//etc/passwd", EntryType::Regular, "absolute paths"),
             ("top/c:/x", EntryType::Regular, "illegally named"),
-            ("Chart.yaml", EntryType::Regular, "outside the base directory"),
+            (
+                "Chart.yaml",
+                EntryType::Regular,
+                "outside the base directory",
+            ),
             ("file", EntryType::Regular, "outside the base directory"),
             ("top/link", EntryType::Symlink, "a link or a device"),
             ("top/link", EntryType::Link, "a link or a device"),
@@ -216,8 +224,16 @@ mod tests {
     #[test]
     fn bombs_are_refused() {
         let big = vec![0; 4096];
-        let archive = pack(&[("t/a", EntryType::Regular, &big), ("t/b", EntryType::Regular, &big)]);
-        let limits = |total, file, entries| Limits { total, file, entries, depth: 8 };
+        let archive = pack(&[
+            ("t/a", EntryType::Regular, &big),
+            ("t/b", EntryType::Regular, &big),
+        ]);
+        let limits = |total, file, entries| Limits {
+            total,
+            file,
+            entries,
+            depth: 8,
+        };
         let error = read_all(&archive, limits(6000, 5000, 10)).expect_err("8192 bytes of 6000");
         assert!(error.contains("maximum size 6000"), "{error}");
         let error = read_all(&archive, limits(60_000, 4000, 10)).expect_err("4096 bytes of 4000");
@@ -230,7 +246,8 @@ mod tests {
     fn what_is_no_archive_is_refused() {
         assert!(read_all(b"name: x", Limits::default()).is_err());
         let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
-        gzip.write_all(b"not a tar at all").expect("memory takes everything");
+        gzip.write_all(b"not a tar at all")
+            .expect("memory takes everything");
         let bytes = gzip.finish().expect("memory takes everything");
         assert!(read_all(&bytes, Limits::default()).is_err());
         assert!(read_all(&pack(&[]), Limits::default()).is_err());
@@ -238,7 +255,12 @@ mod tests {
 
     #[test]
     fn paths_are_cleaned_as_go_does() {
-        for (path, expected) in [("", "."), ("a//b/./c", "a/b/c"), ("a/../..", ".."), ("/..", "/")] {
+        for (path, expected) in [
+            ("", "."),
+            ("a//b/./c", "a/b/c"),
+            ("a/../..", ".."),
+            ("/..", "/"),
+        ] {
             assert_eq!(clean(path), expected, "{path}");
         }
     }

@@ -174,7 +174,8 @@ mod tests {
 
     #[test]
     fn rules_follow_helm_rather_than_git() {
-        let rules = Rules::parse("# note\n*.tmp\n/root.txt\nbuild/\nsub/x.*\n").expect("sound rules");
+        let rules =
+            Rules::parse("# note\n*.tmp\n/root.txt\nbuild/\nsub/x.*\n").expect("sound rules");
         for (path, folder, expected) in [
             ("deep/a.tmp", false, true),
             ("root.txt", false, true),

@@ -84,6 +84,13 @@ impl Chart {
     }
 }
 
+/// Helm compares extensions as they are written.
+fn has_extension(name: &str, extension: &str) -> bool {
+    Path::new(name)
+        .extension()
+        .is_some_and(|own| own == extension)
+}
+
 fn digest(files: &[File]) -> String {
     let mut sorted: Vec<&File> = files.iter().collect();
     sorted.sort_by(|a, b| a.name.cmp(&b.name));
@@ -136,7 +143,10 @@ fn assemble(
     };
     let mut subcharts: BTreeMap<String, Vec<File>> = BTreeMap::new();
     for file in files {
-        found |= matches!(file.name.as_str(), "requirements.yaml" | "requirements.lock");
+        found |= matches!(
+            file.name.as_str(),
+            "requirements.yaml" | "requirements.lock"
+        );
         chart.place(file, &mut subcharts)?;
     }
     if !found {
@@ -178,7 +188,7 @@ fn subchart(
     if name.starts_with(['_', '.']) {
         return Ok(None);
     }
-    if name.ends_with(".tgz") {
+    if has_extension(name, "tgz") {
         let file = files
             .into_iter()
             .next()
@@ -216,8 +226,7 @@ impl Chart {
         match file.name.as_str() {
             "Chart.yaml" => {}
             "Chart.lock" => {
-                self.lock =
-                    Some(Lock::read(&parse(&file)?).map_err(cannot_load("Chart.lock"))?);
+                self.lock = Some(Lock::read(&parse(&file)?).map_err(cannot_load("Chart.lock"))?);
             }
             "values.yaml" => {
                 self.values = values::read(&file.data).map_err(cannot_load("values.yaml"))?;
@@ -239,7 +248,7 @@ impl Chart {
                 }
             }
             name if name.starts_with("templates/") => self.templates.push(file),
-            name if name.starts_with("charts/") && !name.ends_with(".prov") => {
+            name if name.starts_with("charts/") && !has_extension(name, "prov") => {
                 let inner = name["charts/".len()..].to_owned();
                 let top = inner.split('/').next().unwrap_or_default().to_owned();
                 subcharts.entry(top).or_default().push(File {
@@ -298,7 +307,15 @@ mod tests {
         let crds: Vec<_> = chart.crds().into_iter().map(|crd| crd.path).collect();
         assert_eq!(crds, ["top/crds/a.yaml", "top/charts/sub/crds/b.yaml"]);
         let files: Vec<_> = chart.files.iter().map(|f| f.name.as_str()).collect();
-        assert_eq!(files, ["charts/x.tgz.prov", "crds/a.yaml", "crds/README.md", "README.md"]);
+        assert_eq!(
+            files,
+            [
+                "charts/x.tgz.prov",
+                "crds/a.yaml",
+                "crds/README.md",
+                "README.md"
+            ]
+        );
     }
 
     #[test]
@@ -312,11 +329,15 @@ mod tests {
 
     #[test]
     fn missing_dependencies_and_libraries_are_not_installable() {
-        let text = "apiVersion: v2\nname: top\nversion: 1.2.3\ndependencies:\n- {name: a}\n- {name: b}\n";
+        let text =
+            "apiVersion: v2\nname: top\nversion: 1.2.3\ndependencies:\n- {name: a}\n- {name: b}\n";
         let error = chart(&[("Chart.yaml", text)])
             .and_then(|c| c.check_installable().map_err(|e| e.to_string()))
             .expect_err("nothing is vendored");
-        assert!(error.ends_with("missing in charts/ directory: a, b"), "{error}");
+        assert!(
+            error.ends_with("missing in charts/ directory: a, b"),
+            "{error}"
+        );
         let text = "apiVersion: v2\nname: top\nversion: 1.2.3\ntype: library\n";
         let error = chart(&[("Chart.yaml", text)])
             .and_then(|c| c.check_installable().map_err(|e| e.to_string()))

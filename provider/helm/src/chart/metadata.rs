@@ -216,9 +216,12 @@ fn shortest(float: f64) -> String {
         return format!("{float:.0}");
     }
     let exponent = float.abs().log10().floor() as i32;
-    let digits = format!("{float:e}").split('e').next().map_or(0, |mantissa| {
-        mantissa.bytes().filter(u8::is_ascii_digit).count() as i32
-    });
+    let digits = format!("{float:e}")
+        .split('e')
+        .next()
+        .map_or(0, |mantissa| {
+            mantissa.bytes().filter(u8::is_ascii_digit).count() as i32
+        });
     if exponent < -4 || exponent >= digits.max(21) {
         let text = format!("{float:e}");
         let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
@@ -333,7 +336,7 @@ impl Metadata {
         let mut map = Map::new();
         put(&mut map, "name", &self.name);
         put(&mut map, "home", &self.home);
-        put_list(&mut map, "sources", self.sources.iter().map(Into::into));
+        put_list(&mut map, "sources", self.sources.iter().map(|s| json!(s)));
         put(&mut map, "version", &self.version);
         put(&mut map, "description", &self.description);
         put_list(&mut map, "keywords", self.keywords.iter().map(|k| json!(k)));
@@ -533,9 +536,7 @@ fn clean_text(text: &mut String) {
             if c.is_whitespace() {
                 Some(' ')
             } else {
-                PRINTABLE
-                    .is_match(c.encode_utf8(&mut buffer))
-                    .then_some(c)
+                PRINTABLE.is_match(c.encode_utf8(&mut buffer)).then_some(c)
             }
         })
         .collect();
@@ -570,11 +571,13 @@ mod tests {
     fn metadata_survives_a_record() {
         let mut metadata = Metadata::default();
         metadata
-            .merge(&json!({"apiVersion": "v2", "name": "x", "version": "1.0.0", "NAME": "y",
+            .merge(
+                &json!({"apiVersion": "v2", "name": "x", "version": "1.0.0", "NAME": "y",
                 "annotations": {"a": 1.0, "b": null}, "deprecated": true,
                 "maintainers": [{"name": "m"}], "keywords": ["k"],
                 "dependencies": [{"name": "d", "repository": "", "tags": ["t"],
-                    "import-values": ["data", {"child": "a", "parent": "b"}]}]}))
+                    "import-values": ["data", {"child": "a", "parent": "b"}]}]}),
+            )
             .expect("sound metadata");
         assert_eq!(metadata.name, "x");
         let again = Metadata::from_json(&metadata.to_json()).expect("our own form");
@@ -590,8 +593,14 @@ mod tests {
             (json!({"name": ".."}), "is not allowed"),
             (json!({"version": ""}), "version is required"),
             (json!({"type": "plug-in"}), "type must be"),
-            (json!({"dependencies": [{"name": "a"}, {"name": "b", "alias": "a"}]}), "more than one dependency"),
-            (json!({"dependencies": [{"name": "a", "alias": "a b"}]}), "disallowed characters"),
+            (
+                json!({"dependencies": [{"name": "a"}, {"name": "b", "alias": "a"}]}),
+                "more than one dependency",
+            ),
+            (
+                json!({"dependencies": [{"name": "a", "alias": "a b"}]}),
+                "disallowed characters",
+            ),
         ] {
             let mut metadata = Metadata::default();
             metadata.merge(&base).expect("sound metadata");
@@ -599,7 +608,15 @@ mod tests {
             let error = metadata.validate().expect_err("Helm refuses it");
             assert!(error.contains(expected), "{error}");
         }
-        assert!(Metadata::default().merge(&json!({"dependencies": [null]})).is_err());
-        assert!(Metadata::default().merge(&json!({"name": {"a": 1}})).is_err());
+        assert!(
+            Metadata::default()
+                .merge(&json!({"dependencies": [null]}))
+                .is_err()
+        );
+        assert!(
+            Metadata::default()
+                .merge(&json!({"name": {"a": 1}}))
+                .is_err()
+        );
     }
 }

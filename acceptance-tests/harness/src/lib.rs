@@ -1,1 +1,12 @@
-//! What acceptance tests share: build, start, run terraform; and the demo and figures programs.
+//! What acceptance tests, the demo and the figures share: finding or building the programs, starting
+//! the sandbox as its own process, and driving the real `terraform` in a folder of its own.
+
+mod binaries;
+mod cloud;
+mod error;
+mod terraform;
+
+pub use binaries::{Binaries, repository};
+pub use cloud::Cloud;
+pub use error::Error;
+pub use terraform::{Finished, PROVIDER_ADDRESS, Terraform};

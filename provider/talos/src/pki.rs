@@ -20,8 +20,8 @@ pub use certificate::{Certificate, Validity};
 pub use error::PkiError;
 pub use key::PrivateKey;
 
-use crate::Contract;
 use certificate::{Subject, encoded_name};
+use product::Contract;
 
 /// The public CA certificates of a cluster, PEM. This is what state keeps of the PKI.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -343,4 +343,4 @@ impl ClusterPki {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -12,7 +12,7 @@ const CLUSTER: &str =
     "v1.a0a1a2a3a4a5a6a7a8a9aaabacadaeaf.Bm8s483agNjMxu5HiI+lACnrOOkeKppMs43AFb6VpjM=";
 
 pub(crate) fn cluster_key() -> ClusterKey {
-    ClusterKey::parse(CLUSTER).ok().expect("a cluster key")
+    ClusterKey::parse(CLUSTER).expect("a cluster key")
 }
 
 fn birth_time() -> Timestamp {
@@ -20,9 +20,7 @@ fn birth_time() -> Timestamp {
 }
 
 pub(crate) fn pki() -> ClusterPki {
-    ClusterPki::derive(&cluster_key(), birth_time())
-        .ok()
-        .expect("a PKI")
+    ClusterPki::derive(&cluster_key(), birth_time()).expect("a PKI")
 }
 
 fn minutes(count: i64) -> Validity {
@@ -57,9 +55,7 @@ fn a_key_and_a_birth_give_these_certificates_for_ever() {
 #[test]
 fn stored_certificates_are_kept_and_only_keys_are_derived() {
     let cas = pki().ca_certificates();
-    let again = ClusterPki::from_stored_cas(&cluster_key(), &cas)
-        .ok()
-        .expect("same key");
+    let again = ClusterPki::from_stored_cas(&cluster_key(), &cas).expect("same key");
     assert_eq!(again.ca_certificates(), cas);
     assert!(
         again.talos.key().to_pem().expose_secret() == pki().talos.key().to_pem().expose_secret()
@@ -73,7 +69,7 @@ fn certificates_of_another_key_are_refused_by_name() {
         .to_text()
         .expose_secret()
         .replacen("Bm8s", "Bm8t", 1);
-    let other = ClusterKey::parse(&other_birth).ok().expect("a key");
+    let other = ClusterKey::parse(&other_birth).expect("a key");
     let refusal = ClusterPki::from_stored_cas(&other, &cas).err();
     assert!(matches!(
         refusal,
@@ -142,12 +138,10 @@ fn client_certificates_verify_and_carry_exactly_what_was_asked() {
     let pki = pki();
     let talos = pki
         .talos_client(TalosRole::Reader, minutes(10))
-        .ok()
         .expect("minted");
     let groups = ["system:masters".to_owned(), "équipe".to_owned()];
     let kubernetes = pki
         .kubernetes_client("admin", &groups, minutes(10))
-        .ok()
         .expect("minted");
     assert_subject(&talos, "O=os:reader");
     assert_subject(&kubernetes, "O=system:masters, O=équipe, CN=admin");
@@ -163,7 +157,6 @@ fn client_certificates_verify_and_carry_exactly_what_was_asked() {
             },
             minutes(10),
         )
-        .ok()
         .expect("minted");
     verify(&pki.aggregator, &front_proxy).expect("an empty issuer name is a name");
 }

@@ -1,5 +1,0 @@
-//! Checks of configured values, ready to use.
-
-mod numbers;
-
-pub use numbers::int_between;

@@ -2,13 +2,18 @@
 
 mod cluster;
 
+pub mod chart;
+pub mod render;
 pub mod semver;
 pub mod template;
 pub mod value;
+pub mod values;
 pub mod yaml;
 
+pub use chart::Chart;
 pub use cluster::{
     ApiResource, Cluster, ClusterError, DeleteOptions, Deleted, Discovery, FIELD_MANAGER,
     FieldCause, FieldConflict, ListQuery, ObjectRef, Patch, Propagation, ServerVersion,
     WriteOptions,
 };
+pub use render::{Capabilities, RenderOptions, Rendered, render};

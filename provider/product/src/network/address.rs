@@ -32,7 +32,7 @@ fn canonical(text: &str, what: &'static str, example: &str) -> Checked<Ipv4Net> 
     Ok(network)
 }
 
-fn is_private(network: &Ipv4Net) -> bool {
+fn is_private(network: Ipv4Net) -> bool {
     let (first, last) = (network.network(), network.broadcast());
     first.is_private() && last.is_private()
 }
@@ -53,7 +53,7 @@ impl NodeNetwork {
                     .next("Ask for a private /22 on one VLAN that spans the zones."),
             ));
         }
-        if !is_private(&network) {
+        if !is_private(network) {
             return Err(Box::new(
                 Problem::error(Path::root(), "node network is not private")
                     .seen(format!("{text:?}"))

@@ -5,3 +5,4 @@ mod plan;
 
 pub use address::{AddressRange, NodeNetwork, PodNetwork, ServiceNetwork};
 pub use plan::{NetworkPlan, NetworkSettings, NodeAddress, address_plan};
+pub(crate) use plan::{check_disjoint, check_gateway, check_pod_size};

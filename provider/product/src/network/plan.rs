@@ -5,7 +5,6 @@ use std::net::Ipv4Addr;
 use serde::{Deserialize, Serialize};
 
 use super::{AddressRange, NodeNetwork, PodNetwork, ServiceNetwork};
-use crate::offering::LoadBalancerMode;
 use crate::{NodeKey, Path, Problem, Role, Topology};
 
 /// The last worker whose address is in the first block; the next ones continue in the third (NET-09).
@@ -352,13 +351,6 @@ pub fn address_plan(network: NodeNetwork, topology: Topology, workers: u16) -> V
         address: node_address(network, node),
     })
     .collect()
-}
-
-/// The mode used when the configuration names none.
-impl Default for LoadBalancerMode {
-    fn default() -> Self {
-        Self::L2
-    }
 }
 
 #[cfg(test)]

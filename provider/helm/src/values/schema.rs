@@ -1,0 +1,258 @@
+//! `values.schema.json`: every chart's values against its schema, all findings at once.
+
+use std::fmt::Write as _;
+
+use jsonschema::error::{TypeKind, ValidationErrorKind as Kind};
+use jsonschema::{Retrieve, Uri, ValidationError};
+use serde_json::{Value, json};
+
+use super::coalesce::Warnings;
+use crate::chart::Chart;
+
+/// Nothing is fetched while rendering: a schema elsewhere permits everything.
+struct Permissive;
+
+impl Retrieve for Permissive {
+    fn retrieve(&self, _: &Uri<String>) -> Result<Value, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(json!(true))
+    }
+}
+
+/// Checks the values of `chart` and of each subchart that has values.
+///
+/// # Errors
+///
+/// All findings in Helm's layout. They name paths and rules, never a value.
+pub(crate) fn validate(
+    chart: &Chart,
+    values: &Value,
+    warnings: &mut Warnings,
+) -> Result<(), String> {
+    let mut report = String::new();
+    collect(chart, values, &mut report, warnings);
+    if report.is_empty() {
+        Ok(())
+    } else {
+        Err(format!(
+            "values don't meet the specifications of the schema(s) in the following chart(s):\n{report}"
+        ))
+    }
+}
+
+fn collect(chart: &Chart, values: &Value, report: &mut String, warnings: &mut Warnings) {
+    if let Some(schema) = &chart.schema {
+        let findings = single(schema, values, warnings);
+        if !findings.is_empty() {
+            let _ = writeln!(report, "{}:", chart.name());
+            report.push_str(&findings);
+        }
+    }
+    for subchart in &chart.dependencies {
+        match values.get(subchart.name()) {
+            None | Some(Value::Null) => {}
+            Some(table @ Value::Object(_)) => collect(subchart, table, report, warnings),
+            Some(_) => {
+                let _ = writeln!(
+                    report,
+                    "{}:\ninvalid type for values: expected object (map)",
+                    subchart.name()
+                );
+            }
+        }
+    }
+}
+
+fn single(schema: &[u8], values: &Value, warnings: &mut Warnings) -> String {
+    let schema: Value = match serde_json::from_slice(schema) {
+        Ok(schema) => schema,
+        Err(error) => return format!("values.schema.json is no JSON: {error}\n"),
+    };
+    let remote = remote_references(&schema);
+    if !remote.is_empty() {
+        warnings.push(format!(
+            "values.schema.json refers to {}: not fetched, everything there is permitted",
+            remote.join(", ")
+        ));
+    }
+    let validator = match jsonschema::options()
+        .with_base_uri("file:///values.schema.json")
+        .with_retriever(Permissive)
+        .build(&schema)
+    {
+        Ok(validator) => validator,
+        Err(error) => return format!("values.schema.json is no usable schema: {error}\n"),
+    };
+    let mut lines: Vec<String> = Vec::new();
+    for error in validator.iter_errors(values) {
+        explain(&error, 0, &mut lines);
+    }
+    lines.iter().fold(String::new(), |mut all, line| {
+        let _ = writeln!(all, "{line}");
+        all
+    })
+}
+
+/// References that leave the file.
+fn remote_references(schema: &Value) -> Vec<String> {
+    let mut found = Vec::new();
+    walk(schema, &mut found);
+    found.sort();
+    found.dedup();
+    found
+}
+
+fn walk(schema: &Value, found: &mut Vec<String>) {
+    match schema {
+        Value::Object(map) => {
+            if let Some(reference) = map.get("$ref").and_then(Value::as_str)
+                && ["http:", "https:", "urn:", "file:"]
+                    .iter()
+                    .any(|scheme| reference.starts_with(scheme))
+            {
+                let file = reference.split('#').next().unwrap_or(reference);
+                found.push(file.to_owned());
+            }
+            map.values().for_each(|value| walk(value, found));
+        }
+        Value::Array(items) => items.iter().for_each(|value| walk(value, found)),
+        _ => {}
+    }
+}
+
+const fn type_name(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "boolean",
+        Value::Number(_) => "number",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    }
+}
+
+fn quoted<T: AsRef<str>>(names: &[T]) -> String {
+    let quoted: Vec<String> = names.iter().map(|n| format!("'{}'", n.as_ref())).collect();
+    quoted.join(", ")
+}
+
+fn literal(value: &Value) -> String {
+    match value {
+        Value::String(text) => format!("'{text}'"),
+        Value::Null => "<nil>".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+fn explain(error: &ValidationError<'_>, depth: usize, lines: &mut Vec<String>) {
+    let indent = "  ".repeat(depth);
+    let path = error.instance_path().as_str();
+    lines.push(format!("{indent}- at '{path}': {}", message(error)));
+    match error.kind() {
+        Kind::AnyOf { context } | Kind::OneOfNotValid { context } => {
+            for inner in context.iter().flatten() {
+                explain(inner, depth + 1, lines);
+            }
+        }
+        Kind::PropertyNames { error } => explain(error, depth + 1, lines),
+        _ => {}
+    }
+}
+
+fn message(error: &ValidationError<'_>) -> String {
+    let value = error.instance();
+    let size = || match &**value {
+        Value::String(text) => text.chars().count(),
+        Value::Array(items) => items.len(),
+        Value::Object(map) => map.len(),
+        _ => 0,
+    };
+    match error.kind() {
+        Kind::Required { property } => format!("missing property {}", literal(property)),
+        Kind::AdditionalProperties { unexpected } | Kind::UnevaluatedProperties { unexpected } => {
+            format!("additional properties {} not allowed", quoted(unexpected))
+        }
+        Kind::Type { kind } => {
+            let wanted: Vec<String> = match kind {
+                TypeKind::Single(one) => vec![one.to_string()],
+                TypeKind::Multiple(many) => many.iter().map(|kind| kind.to_string()).collect(),
+            };
+            format!("got {}, want {}", type_name(value), wanted.join(" or "))
+        }
+        Kind::Enum { options } => {
+            let options: Vec<String> = options
+                .as_array()
+                .map(|all| all.iter().map(literal).collect())
+                .unwrap_or_default();
+            format!("value must be one of {}", options.join(", "))
+        }
+        Kind::Constant { expected_value } => format!("value must be {}", literal(expected_value)),
+        Kind::Minimum { limit } => format!("minimum: want {limit}"),
+        Kind::Maximum { limit } => format!("maximum: want {limit}"),
+        Kind::ExclusiveMinimum { limit } => format!("exclusiveMinimum: want {limit}"),
+        Kind::ExclusiveMaximum { limit } => format!("exclusiveMaximum: want {limit}"),
+        Kind::MultipleOf { multiple_of } => format!("multipleOf: want {multiple_of}"),
+        Kind::MinLength { limit } => format!("minLength: got {}, want {limit}", size()),
+        Kind::MaxLength { limit } => format!("maxLength: got {}, want {limit}", size()),
+        Kind::MinItems { limit } => format!("minItems: got {}, want {limit}", size()),
+        Kind::MaxItems { limit } => format!("maxItems: got {}, want {limit}", size()),
+        Kind::MinProperties { limit } => format!("minProperties: got {}, want {limit}", size()),
+        Kind::MaxProperties { limit } => format!("maxProperties: got {}, want {limit}", size()),
+        Kind::Pattern { pattern } => format!("does not match pattern '{pattern}'"),
+        Kind::Format { format } => format!("is not valid {format}"),
+        Kind::UniqueItems => "items are not unique".to_owned(),
+        Kind::Contains => "no items match contains schema".to_owned(),
+        Kind::FalseSchema => "false schema".to_owned(),
+        Kind::Not { .. } => "'not' failed".to_owned(),
+        Kind::AnyOf { .. } => "'anyOf' failed".to_owned(),
+        Kind::OneOfNotValid { .. } => "'oneOf' failed, none matched".to_owned(),
+        Kind::OneOfMultipleValid { .. } => "'oneOf' failed, several subschemas matched".to_owned(),
+        Kind::PropertyNames { .. } => "invalid propertyName".to_owned(),
+        Kind::AdditionalItems { limit } => format!("last item(s) after {limit} not allowed"),
+        other => format!("{} failed", other.keyword()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chart::Metadata;
+
+    fn check(schema: &Value, values: &Value) -> Result<(), String> {
+        let mut chart = Chart::bare(Metadata {
+            name: "web".to_owned(),
+            ..Metadata::default()
+        });
+        chart.schema = Some(schema.to_string().into());
+        validate(&chart, values, &mut Warnings::new())
+    }
+
+    #[test]
+    fn findings_name_path_and_rule_but_no_value() {
+        let schema = json!({"type": "object", "required": ["must"], "properties": {
+            "n": {"type": "integer"}, "p": {"pattern": "^a+$"},
+            "o": {"type": "object", "properties": {"x": {"type": ["string", "null"]}}}}});
+        let error = check(
+            &schema,
+            &json!({"n": "hunter2", "p": "hunter2", "o": {"x": 1.0}}),
+        )
+        .expect_err("four findings");
+        for line in [
+            "web:\n",
+            "- at '': missing property 'must'\n",
+            "- at '/n': got string, want integer\n",
+            "- at '/p': does not match pattern '^a+$'\n",
+            "- at '/o/x': got number, want ",
+        ] {
+            assert!(error.contains(line), "{line} in {error}");
+        }
+        assert!(!error.contains("hunter2"), "{error}");
+    }
+
+    #[test]
+    fn whole_floats_are_integers_and_remote_schemas_permit() {
+        let schema = json!({"properties": {"n": {"type": "integer"},
+            "r": {"$ref": "https://example.com/other.json#/definitions/x"}}});
+        assert_eq!(check(&schema, &json!({"n": 3.0, "r": "anything"})), Ok(()));
+        assert!(check(&schema, &json!({"n": 3.5})).is_err());
+    }
+}

@@ -16,6 +16,7 @@ pub struct Bucket {
 }
 
 struct State {
+    rate: f64,
     tokens: f64,
     counted: Instant,
     closed_until: Option<Instant>,
@@ -30,13 +31,15 @@ impl Bucket {
         } else {
             1.0
         };
+        let rate = if rate.is_finite() { rate.max(1.0) } else { 1.0 };
         let state = State {
+            rate,
             tokens: burst,
             counted: clock.now(),
             closed_until: None,
         };
         Self {
-            rate: if rate.is_finite() { rate.max(1.0) } else { 1.0 },
+            rate,
             burst,
             state: Mutex::new(state),
             in_flight: Semaphore::new(in_flight.max(1)),
@@ -63,14 +66,14 @@ impl Bucket {
                     state.closed_until = None;
                 }
                 let rested = now.saturating_duration_since(state.counted).as_secs_f64();
-                state.tokens = rested.mul_add(self.rate, state.tokens).min(self.burst);
+                state.tokens = rested.mul_add(state.rate, state.tokens).min(self.burst);
                 state.counted = now;
                 // Slightly under one: sums of fractions must not cost one more wait of nothing.
                 if state.tokens > 0.999_999 {
                     state.tokens -= 1.0;
                     break;
                 }
-                let missing = (1.0 - state.tokens) / self.rate;
+                let missing = (1.0 - state.tokens) / state.rate;
                 self.clock.sleep(Duration::from_secs_f64(missing)).await;
             }
             permit.expect("the semaphore is never closed")
@@ -78,11 +81,19 @@ impl Bucket {
         .await
     }
 
-    /// Lets nothing pass for `duration`: the remote end asked for a rest.
-    pub async fn close_for(&self, duration: Duration) {
-        let until = self.clock.now() + duration;
+    /// The remote end asked for less: nothing passes for `rest`, and half as much afterwards.
+    pub async fn slow_down(&self, rest: Duration) {
+        let until = self.clock.now() + rest;
         let mut state = self.state.lock().await;
         state.closed_until = Some(state.closed_until.map_or(until, |old| old.max(until)));
+        state.rate = (state.rate / 2.0).max(1.0);
+        state.tokens = state.tokens.min(1.0);
+    }
+
+    /// A request went well: the rate climbs back by a fiftieth of the whole.
+    pub async fn speed_up(&self) {
+        let mut state = self.state.lock().await;
+        state.rate = (state.rate + self.rate / 50.0).min(self.rate);
     }
 }
 
@@ -111,13 +122,24 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_closed_bucket_waits_as_long_as_it_was_told() {
+    async fn a_bucket_that_was_told_to_slow_down_rests_and_recovers() {
         let clock = ManualClock::leaping(SystemTime::UNIX_EPOCH);
         let bucket = Bucket::new(Arc::new(clock.clone()), 10.0, 5.0, 3);
-        bucket.close_for(Duration::from_secs(4)).await;
-        bucket.close_for(Duration::from_secs(1)).await;
-        drop(bucket.take(&CancellationToken::new()).await);
+        let cancel = CancellationToken::new();
+        bucket.slow_down(Duration::from_secs(4)).await;
+        bucket.slow_down(Duration::from_secs(1)).await;
+        drop(bucket.take(&cancel).await);
         assert_eq!(clock.passed(), Duration::from_secs(4));
+        for _ in 0..50 {
+            bucket.speed_up().await;
+        }
+        clock.advance(Duration::from_mins(1));
+        let before = clock.passed();
+        for _ in 0..15 {
+            drop(bucket.take(&cancel).await);
+        }
+        let took = clock.passed().saturating_sub(before).as_millis();
+        assert!((990..1010).contains(&took), "{took}");
     }
 
     #[tokio::test]

@@ -6,14 +6,32 @@ use crate::identifier::PoolName;
 use crate::text_enum::serde_as_text;
 use crate::{Checked, Identifier, Path, Problem, Role};
 
-/// Sixteen random bytes, chosen once when a cluster is born. The caller draws them; this crate has no randomness.
+/// Sixteen bytes, chosen once when a cluster is born: four of its time in seconds since 1970, twelve random.
+///
+/// The time is inside so that whoever reads a machine's tag can derive the very certificates the
+/// cluster was made with, whose validity starts there; 96 random bits keep two births apart. The caller
+/// gives both: this crate has neither a clock nor randomness.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Birth([u8; 16]);
 
 impl Birth {
-    /// Takes random bytes.
+    /// Takes the bytes of a birth.
     pub const fn new(bytes: [u8; 16]) -> Self {
         Self(bytes)
+    }
+
+    /// A birth at a time, in seconds since 1970.
+    pub fn at(seconds: u32, random: [u8; 12]) -> Self {
+        let mut bytes = [0; 16];
+        bytes[..4].copy_from_slice(&seconds.to_be_bytes());
+        bytes[4..].copy_from_slice(&random);
+        Self(bytes)
+    }
+
+    /// When the cluster was born, in seconds since 1970.
+    pub const fn seconds(&self) -> u32 {
+        let [a, b, c, d, ..] = self.0;
+        u32::from_be_bytes([a, b, c, d])
     }
 
     /// The bytes: the salt of the cluster's key.
@@ -167,6 +185,11 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn the_time_is_inside(seconds: u32, random: [u8; 12]) {
+            prop_assert_eq!(Birth::at(seconds, random).seconds(), seconds);
+        }
+
         #[test]
         fn tags_round_trip(
             identifier in "[a-z][a-z0-9]{0,8}(-[a-z0-9]{1,4})?",

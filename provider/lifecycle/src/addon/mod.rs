@@ -1,0 +1,9 @@
+//! An add-on: one release, of the catalogue or of any chart.
+
+mod desired;
+mod observed;
+mod planner;
+
+pub use desired::{ChartSource, DesiredAddon};
+pub use observed::{ObservedAddon, ReleaseSeen};
+pub use planner::{deviations, drift, plan, plan_from_state};

@@ -1,0 +1,58 @@
+//! What was seen of an add-on.
+
+use std::collections::BTreeMap;
+
+use crate::seen::Seen;
+
+/// What was seen of a release.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReleaseSeen {
+    /// No release of this name in this namespace.
+    Absent,
+    /// A release.
+    Present {
+        /// Version of its chart.
+        version: String,
+        /// The fingerprint that was recorded with it; empty when somebody else installed it.
+        fingerprint: String,
+        /// Whether its last operation ended well.
+        deployed: bool,
+        /// Objects of it that are missing or were changed: the object and how.
+        changed: BTreeMap<String, String>,
+        /// Whether everything it runs is ready.
+        healthy: bool,
+    },
+}
+
+/// An add-on as it was seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ObservedAddon {
+    /// The release.
+    pub release: Seen<ReleaseSeen>,
+    /// Whether the objects beside the release are there as desired.
+    pub objects_applied: Seen<bool>,
+}
+
+impl ObservedAddon {
+    /// Before a create: nothing is there.
+    pub const fn nothing() -> Self {
+        Self {
+            release: Seen::Known(ReleaseSeen::Absent),
+            objects_applied: Seen::Known(false),
+        }
+    }
+
+    /// Exactly what the desired state asks for: the end of an apply.
+    pub fn in_order(desired: &super::DesiredAddon) -> Self {
+        Self {
+            release: Seen::Known(ReleaseSeen::Present {
+                version: desired.source.version.clone(),
+                fingerprint: desired.fingerprint(),
+                deployed: true,
+                changed: BTreeMap::new(),
+                healthy: true,
+            }),
+            objects_applied: Seen::Known(true),
+        }
+    }
+}

@@ -4,6 +4,7 @@
 //! Ed25519, Kubernetes, aggregator and etcd on P-256. Only the public CA certificates are ever
 //! stored; keys are derived again at each use, client certificates are minted for minutes.
 
+mod bundle;
 mod certificate;
 mod der;
 mod error;

@@ -8,6 +8,8 @@ use product::{
 use super::*;
 use crate::pki::tests::pki;
 
+mod oracle;
+
 pub(super) fn cluster(contract: Contract) -> ClusterProfile {
     let network = NetworkPlan::new(NetworkSettings {
         node_network: NodeNetwork::parse("10.20.0.0/22").expect("a network"),
@@ -212,10 +214,7 @@ fn base() -> MachineConfig {
     )
 }
 
-#[test]
-fn patches_merge_by_talos_rules() {
-    let patched = base().patched([&patch(
-        "machine:
+const MERGE_PATCH: &str = "machine:
     sysctls: {vm.max_map_count: \"262144\"}
     kubelet:
         nodeIP: {validSubnets: [10.9.0.0/24]}
@@ -243,8 +242,11 @@ apiVersion: v1alpha1
 kind: Layer2VIPConfig
 name: 10.20.0.20
 $patch: delete
-",
-    )]);
+";
+
+#[test]
+fn patches_merge_by_talos_rules() {
+    let patched = base().patched([&patch(MERGE_PATCH)]);
     assert_eq!(
         base().differences(&patched),
         [

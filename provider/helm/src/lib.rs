@@ -1,6 +1,8 @@
 //! Charts and releases as helm 4.3 treats them, natively.
 
 mod cluster;
+mod dates;
+mod functions;
 
 pub mod chart;
 pub mod render;

@@ -5,7 +5,12 @@
 //! charts hash what they include.
 
 mod decode;
+mod emit;
 mod encode;
+mod resolve;
 
 pub use decode::{Error, decode, decode_one};
 pub use encode::{encode, encode_pretty, encode_value};
+
+pub(crate) use decode::decode_value;
+pub(crate) use encode::try_encode_value;

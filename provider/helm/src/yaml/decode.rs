@@ -1,9 +1,22 @@
 //! Reading YAML 1.1.
 
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use granit_parser::{Event, Parser, ScalarStyle, Tag};
+
+use super::resolve::{Scalar, resolve};
+use crate::functions::deep_copy;
+use crate::functions::print::float_shortest;
+use crate::value::{Entries, Str, Value};
+
 /// Why a document cannot be read.
 #[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]
 #[error("{0}")]
 pub struct Error(pub String);
+
+/// Collections within collections beyond this are refused.
+const MAX_DEPTH: usize = 1_000;
 
 /// All documents of a stream. Numbers are `f64` in the tree, map keys are text.
 ///
@@ -11,15 +24,316 @@ pub struct Error(pub String);
 ///
 /// The first thing that go-yaml would refuse, in its words where they are short.
 pub fn decode(source: &[u8]) -> Result<Vec<serde_json::Value>, Error> {
-    let _ = source;
-    Err(Error("not there yet".to_owned()))
+    let values = Decoder::run(source, usize::MAX)?;
+    Ok(values.iter().map(Value::to_json).collect())
 }
 
 /// The first document of a stream; `null` when there is none.
 ///
 /// # Errors
 ///
-/// As [`decode`].
+/// As [`decode`]; what follows the first document is not read.
 pub fn decode_one(source: &[u8]) -> Result<serde_json::Value, Error> {
-    Ok(decode(source)?.into_iter().next().unwrap_or_default())
+    Ok(decode_value(source)?.to_json())
+}
+
+/// [`decode_one`] as a template value.
+pub(crate) fn decode_value(source: &[u8]) -> Result<Value, Error> {
+    let values = Decoder::run(source, 1)?;
+    Ok(values.into_iter().next().unwrap_or(Value::Nil))
+}
+
+fn fault(message: impl AsRef<str>) -> Error {
+    Error(format!(
+        "error converting YAML to JSON: yaml: {}",
+        message.as_ref()
+    ))
+}
+
+/// A node that is being filled.
+enum Open {
+    List {
+        items: Vec<Value>,
+        anchor: usize,
+    },
+    Map {
+        entries: Entries,
+        key: Option<Key>,
+        anchor: usize,
+    },
+}
+
+enum Key {
+    Text(Str),
+    Merge,
+}
+
+#[derive(Default)]
+struct Decoder {
+    open: Vec<Open>,
+    anchors: HashMap<usize, (Value, usize)>,
+    /// Nodes made, and those of them that aliases made.
+    made: usize,
+    aliased: usize,
+    root: Option<Value>,
+}
+
+impl Decoder {
+    fn run(source: &[u8], limit: usize) -> Result<Vec<Value>, Error> {
+        let source =
+            std::str::from_utf8(source).map_err(|_| fault("invalid leading UTF-8 octet"))?;
+        let source = source.strip_prefix('\u{feff}').unwrap_or(source);
+        if let Some(bad) = source.chars().find(|char| is_control(*char)) {
+            let _ = bad;
+            return Err(fault("control characters are not allowed"));
+        }
+        let mut decoder = Self::default();
+        let mut documents = Vec::new();
+        for next in Parser::new_from_str(source) {
+            let (event, _) = next.map_err(|error| {
+                let line = error.marker().line();
+                fault(format!("line {line}: {}", error.info()))
+            })?;
+            match event {
+                Event::DocumentStart(..) => decoder.anchors.clear(),
+                Event::DocumentEnd => {
+                    documents.push(decoder.root.take().unwrap_or(Value::Nil));
+                    if documents.len() >= limit {
+                        break;
+                    }
+                }
+                Event::Scalar(text, style, anchor, tag) => {
+                    decoder.scalar(text, style, anchor, tag)?
+                }
+                Event::SequenceStart(_, anchor, _) => {
+                    decoder.push(Open::List {
+                        items: Vec::new(),
+                        anchor,
+                    })?;
+                }
+                Event::MappingStart(_, anchor, _) => {
+                    decoder.push(Open::Map {
+                        entries: Entries::new(),
+                        key: None,
+                        anchor,
+                    })?;
+                }
+                Event::SequenceEnd | Event::MappingEnd => decoder.close()?,
+                Event::Alias(id) => decoder.alias(id)?,
+                _ => {}
+            }
+        }
+        Ok(documents)
+    }
+
+    fn push(&mut self, open: Open) -> Result<(), Error> {
+        if self.open.len() >= MAX_DEPTH {
+            return Err(fault("exceeded max depth of 10000"));
+        }
+        if self.wants_key() {
+            return Err(fault("invalid map key: a collection"));
+        }
+        self.open.push(open);
+        Ok(())
+    }
+
+    fn wants_key(&self) -> bool {
+        matches!(self.open.last(), Some(Open::Map { key: None, .. }))
+    }
+
+    fn close(&mut self) -> Result<(), Error> {
+        let (value, anchor) = match self.open.pop() {
+            Some(Open::List { items, anchor }) => (Value::list(items), anchor),
+            Some(Open::Map {
+                entries, anchor, ..
+            }) => (Value::map(entries), anchor),
+            None => return Ok(()),
+        };
+        self.remember(anchor, &value);
+        self.place(value)
+    }
+
+    fn remember(&mut self, anchor: usize, value: &Value) {
+        if anchor != 0 {
+            self.anchors.insert(anchor, (value.clone(), size(value)));
+        }
+    }
+
+    fn alias(&mut self, id: usize) -> Result<(), Error> {
+        let Some((value, size)) = self.anchors.get(&id).cloned() else {
+            return Err(fault("anchor contains itself"));
+        };
+        self.aliased += size;
+        self.made += size;
+        // go-yaml's rule: of a large document, aliases may make less and less.
+        let made = self.made as f64;
+        let allowed = if self.made <= 400_000 {
+            0.99
+        } else if self.made >= 4_000_000 {
+            0.10
+        } else {
+            0.99 - 0.89 * (made - 400_000.0) / 3_600_000.0
+        };
+        if self.aliased > 100 && self.made > 1_000 && self.aliased as f64 / made > allowed {
+            return Err(fault("document contains excessive aliasing"));
+        }
+        if self.wants_key() {
+            let key = key_text(&value)?;
+            return self.set_key(Key::Text(key));
+        }
+        self.place(deep_copy(&value))
+    }
+
+    fn scalar(
+        &mut self,
+        text: Cow<'_, str>,
+        style: ScalarStyle,
+        anchor: usize,
+        tag: Option<Cow<'_, Tag>>,
+    ) -> Result<(), Error> {
+        self.made += 1;
+        let plain = style == ScalarStyle::Plain;
+        let tag = tag.as_deref().map(|tag| (tag.handle(), tag.suffix()));
+        let scalar = match tag {
+            None if plain => resolve(&text, true),
+            None => Scalar::Text,
+            Some((_, "str")) => Scalar::Text,
+            Some((_, "binary")) => {
+                let bytes = crate::functions::base64_decode(text.as_bytes())
+                    .map_err(|_| fault("!!binary value contains invalid base64 data"))?;
+                let value = Value::str(String::from_utf8_lossy(&bytes));
+                self.remember(anchor, &value);
+                return if self.wants_key() {
+                    self.set_key(Key::Text(key_text(&value)?))
+                } else {
+                    self.place(value)
+                };
+            }
+            Some(("tag:yaml.org,2002:", _)) => resolve(&text, true),
+            Some(_) if plain => resolve(&text, true),
+            Some(_) => Scalar::Text,
+        };
+        if self.wants_key() {
+            let key = match &scalar {
+                Scalar::Merge => Key::Merge,
+                Scalar::Int(int) => Key::Text(int.to_string().into()),
+                Scalar::Uint(uint) => Key::Text(uint.to_string().into()),
+                Scalar::Bool(value) => Key::Text(value.to_string().into()),
+                Scalar::Float(float) => Key::Text(key_float(*float).into()),
+                Scalar::Null => {
+                    return Err(Error(
+                        "error converting YAML to JSON: unsupported map key of type: invalid, key: <nil>"
+                            .to_owned(),
+                    ));
+                }
+                Scalar::Timestamp | Scalar::Text => Key::Text(text.as_ref().into()),
+            };
+            if anchor != 0 {
+                self.remember(anchor, &Value::str(text.as_ref()));
+            }
+            return self.set_key(key);
+        }
+        let value = match scalar {
+            Scalar::Null => Value::Nil,
+            Scalar::Bool(value) => Value::Bool(value),
+            Scalar::Int(int) => Value::Float(int as f64),
+            Scalar::Uint(uint) => Value::Float(uint as f64),
+            Scalar::Float(float) if float.is_finite() => Value::Float(float),
+            Scalar::Float(float) => {
+                return Err(Error(format!(
+                    "error converting YAML to JSON: json: unsupported value: {}",
+                    float_shortest(float, 6)
+                )));
+            }
+            Scalar::Timestamp | Scalar::Text | Scalar::Merge => Value::str(text.as_ref()),
+        };
+        self.remember(anchor, &value);
+        self.place(value)
+    }
+
+    fn set_key(&mut self, new: Key) -> Result<(), Error> {
+        if let Some(Open::Map { key, .. }) = self.open.last_mut() {
+            *key = Some(new);
+        }
+        Ok(())
+    }
+
+    fn place(&mut self, value: Value) -> Result<(), Error> {
+        match self.open.last_mut() {
+            None => self.root = Some(value),
+            Some(Open::List { items, .. }) => {
+                self.made += 1;
+                items.push(value);
+            }
+            Some(Open::Map { entries, key, .. }) => match key.take() {
+                Some(Key::Text(key)) => {
+                    entries.insert(key, value);
+                }
+                Some(Key::Merge) => merge(entries, &value)?,
+                None => return Err(fault("invalid map key: a collection")),
+            },
+        }
+        Ok(())
+    }
+}
+
+/// `<<`: the entries of a map, or of several, earlier ones winning.
+fn merge(entries: &mut Entries, value: &Value) -> Result<(), Error> {
+    let wrong = || fault("map merge requires map or sequence of maps as the value");
+    match value {
+        Value::Map(map) => {
+            entries.extend(map.snapshot());
+            Ok(())
+        }
+        Value::List(list) => {
+            for item in list.items().iter().rev() {
+                match item {
+                    Value::Map(map) => entries.extend(map.snapshot()),
+                    _ => return Err(wrong()),
+                }
+            }
+            Ok(())
+        }
+        _ => Err(wrong()),
+    }
+}
+
+fn key_text(value: &Value) -> Result<Str, Error> {
+    match value {
+        Value::Str(text) => Ok(text.clone()),
+        Value::Float(float) => Ok(key_float(*float).into()),
+        Value::Bool(value) => Ok(value.to_string().into()),
+        _ => Err(fault("invalid map key: a collection")),
+    }
+}
+
+fn key_float(float: f64) -> String {
+    if float == f64::INFINITY {
+        ".inf".to_owned()
+    } else if float == f64::NEG_INFINITY {
+        "-.inf".to_owned()
+    } else if float.is_nan() {
+        ".nan".to_owned()
+    } else {
+        float_shortest(float, 21)
+    }
+}
+
+fn size(value: &Value) -> usize {
+    match value {
+        Value::List(list) => 1 + list.items().iter().map(size).sum::<usize>(),
+        Value::Map(map) => {
+            1 + map
+                .snapshot()
+                .iter()
+                .map(|(_, value)| 1 + size(value))
+                .sum::<usize>()
+        }
+        _ => 1,
+    }
+}
+
+/// What go-yaml's reader refuses.
+pub(super) const fn is_control(char: char) -> bool {
+    !matches!(char, '\t' | '\n' | '\r' | ' '..='~' | '\u{85}' | '\u{a0}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..='\u{10ffff}')
 }

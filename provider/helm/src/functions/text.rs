@@ -1,0 +1,502 @@
+//! Text algorithms behind the string functions: Go's `strings`, goutils and xstrings.
+
+use super::quote::{Rune, runes};
+
+/// Go's `strings.TrimSpace`.
+pub(super) fn trim_space(text: &[u8]) -> &[u8] {
+    trim_matches(text, &is_space)
+}
+
+/// Go's `unicode.IsSpace`.
+pub(super) fn is_space(char: char) -> bool {
+    char.is_whitespace()
+}
+
+/// Go's `strings.Trim`.
+pub(super) fn trim_set<'t>(text: &'t [u8], set: &[u8]) -> &'t [u8] {
+    let set: Vec<char> = String::from_utf8_lossy(set).chars().collect();
+    trim_matches(text, &|char| set.contains(&char))
+}
+
+fn trim_matches<'t>(text: &'t [u8], matches: &dyn Fn(char) -> bool) -> &'t [u8] {
+    let length = |rune: &Rune| match rune {
+        Rune::Char(char) => char.len_utf8(),
+        Rune::Invalid(_) => 1,
+    };
+    let hit = |rune: &Rune| match rune {
+        Rune::Char(char) => matches(*char),
+        Rune::Invalid(_) => matches('\u{fffd}'),
+    };
+    let start: usize = runes(text).take_while(&hit).map(|rune| length(&rune)).sum();
+    let rest = &text[start..];
+    let all: Vec<Rune> = runes(rest).collect();
+    let end: usize = all
+        .iter()
+        .rev()
+        .take_while(|rune| hit(rune))
+        .map(length)
+        .sum();
+    &rest[..rest.len() - end]
+}
+
+/// Maps characters; bytes that are no text become U+FFFD, as in Go's `strings.Map`.
+fn map_chars(text: &[u8], mut to: impl FnMut(char, &mut String)) -> Vec<u8> {
+    let mut out = String::with_capacity(text.len());
+    for rune in runes(text) {
+        match rune {
+            Rune::Char(char) => to(char, &mut out),
+            Rune::Invalid(_) => to('\u{fffd}', &mut out),
+        }
+    }
+    out.into_bytes()
+}
+
+/// One character to one: Go never makes two of one.
+fn single(mut mapped: impl Iterator<Item = char>, original: char) -> char {
+    match (mapped.next(), mapped.next()) {
+        (Some(only), None) => only,
+        _ => original,
+    }
+}
+
+fn to_upper(char: char) -> char {
+    single(char.to_uppercase(), char)
+}
+
+fn to_lower(char: char) -> char {
+    match char {
+        'İ' => 'i',
+        _ => single(char.to_lowercase(), char),
+    }
+}
+
+/// Go's `strings.ToUpper`.
+pub(super) fn upper(text: &[u8]) -> Vec<u8> {
+    map_chars(text, |char, out| out.push(to_upper(char)))
+}
+
+/// Go's `strings.ToLower`.
+pub(super) fn lower(text: &[u8]) -> Vec<u8> {
+    map_chars(text, |char, out| out.push(to_lower(char)))
+}
+
+fn is_separator(char: char) -> bool {
+    if char.is_ascii() {
+        return !(char.is_ascii_alphanumeric() || char == '_');
+    }
+    !char.is_alphanumeric() && char.is_whitespace()
+}
+
+/// Go's `strings.Title`.
+pub(super) fn title(text: &[u8]) -> Vec<u8> {
+    let mut previous = ' ';
+    map_chars(text, |char, out| {
+        out.push(if is_separator(previous) {
+            to_upper(char)
+        } else {
+            char
+        });
+        previous = char;
+    })
+}
+
+/// goutils' `Uncapitalize`: lower case after white space.
+pub(super) fn untitle(text: &[u8]) -> Vec<u8> {
+    let mut at_start = true;
+    map_chars(text, |char, out| {
+        if is_space(char) {
+            at_start = true;
+            out.push(char);
+        } else {
+            out.push(if at_start { to_lower(char) } else { char });
+            at_start = false;
+        }
+    })
+}
+
+/// goutils' `SwapCase`.
+pub(super) fn swap_case(text: &[u8]) -> Vec<u8> {
+    let mut after_space = true;
+    map_chars(text, |char, out| {
+        out.push(if char.is_uppercase() {
+            to_lower(char)
+        } else if char.is_lowercase() {
+            if after_space {
+                to_upper(char)
+            } else {
+                to_upper(char)
+            }
+        } else {
+            char
+        });
+        after_space = is_space(char);
+    })
+}
+
+/// goutils' `DeleteWhiteSpace`.
+pub(super) fn no_space(text: &[u8]) -> Vec<u8> {
+    map_chars(text, |char, out| {
+        if !is_space(char) {
+            out.push(char);
+        }
+    })
+}
+
+/// goutils' `Initials`: the first character of each word.
+pub(super) fn initials(text: &[u8]) -> Vec<u8> {
+    let mut at_start = true;
+    map_chars(text, |char, out| {
+        if is_space(char) {
+            at_start = true;
+        } else if at_start {
+            out.push(char);
+            at_start = false;
+        }
+    })
+}
+
+/// goutils' `AbbreviateFull`: at most `width` bytes, seen from `offset` on, with dots at the cuts.
+pub(super) fn abbreviate(text: &[u8], offset: i64, width: i64) -> Vec<u8> {
+    const MARK: &[u8] = b"...";
+    let length = text.len() as i64;
+    if width < 4 || length <= width {
+        return text.to_vec();
+    }
+    let mut offset = offset.min(length);
+    if length - offset < width - 3 {
+        offset = length - (width - 3);
+    }
+    let slice = |from: i64, to: i64| {
+        let from = from.clamp(0, length) as usize;
+        let to = to.clamp(0, length) as usize;
+        text.get(from..to.max(from)).unwrap_or_default()
+    };
+    if offset <= 4 {
+        return [slice(0, width - 3), MARK].concat();
+    }
+    if width < 7 {
+        return Vec::new();
+    }
+    if offset + width - 3 < length {
+        let rest = abbreviate(slice(offset, length), 0, width - 3);
+        return [MARK, &rest].concat();
+    }
+    [MARK, slice(length - (width - 3), length)].concat()
+}
+
+/// goutils' `WrapCustom`: lines of at most `length` bytes, broken at spaces.
+pub(super) fn wrap(text: &[u8], length: i64, newline: &[u8], long_words: bool) -> Vec<u8> {
+    let newline: &[u8] = if newline.is_empty() { b"\n" } else { newline };
+    let width = length.max(1) as usize;
+    let total = text.len();
+    let mut offset = 0;
+    let mut out = Vec::with_capacity(total + 32);
+    while total - offset > width {
+        if text[offset] == b' ' {
+            offset += 1;
+            continue;
+        }
+        let end = (offset + width + 1).min(total);
+        let space = text[offset..end]
+            .iter()
+            .rposition(|byte| *byte == b' ')
+            .map(|at| at + offset);
+        match space {
+            Some(space) if space >= offset => {
+                out.extend_from_slice(&text[offset..space]);
+                out.extend_from_slice(newline);
+                offset = space + 1;
+            }
+            _ if long_words => {
+                out.extend_from_slice(&text[offset..offset + width]);
+                out.extend_from_slice(newline);
+                offset += width;
+            }
+            _ => {
+                let next = text[offset + width..].iter().position(|byte| *byte == b' ');
+                match next {
+                    Some(next) => {
+                        let space = offset + width + next;
+                        out.extend_from_slice(&text[offset..space]);
+                        out.extend_from_slice(newline);
+                        offset = space + 1;
+                    }
+                    None => {
+                        out.extend_from_slice(&text[offset..]);
+                        offset = total;
+                    }
+                }
+            }
+        }
+    }
+    out.extend_from_slice(&text[offset..]);
+    out
+}
+
+/// Where `needle` starts.
+pub(super) fn find(text: &[u8], needle: &[u8]) -> Option<usize> {
+    let Some(first) = needle.first() else {
+        return Some(0);
+    };
+    let mut from = 0;
+    while let Some(at) = text[from..].iter().position(|byte| byte == first) {
+        let at = from + at;
+        if text[at..].starts_with(needle) {
+            return Some(at);
+        }
+        from = at + 1;
+    }
+    None
+}
+
+/// Go's `strings.ReplaceAll`; an empty needle matches around every character.
+pub(super) fn replace(text: &[u8], old: &[u8], new: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len());
+    if old.is_empty() {
+        out.extend_from_slice(new);
+        for part in split(text, b"", -1) {
+            out.extend_from_slice(&part);
+            out.extend_from_slice(new);
+        }
+        return out;
+    }
+    let mut rest = text;
+    while let Some(at) = find(rest, old) {
+        out.extend_from_slice(&rest[..at]);
+        out.extend_from_slice(new);
+        rest = &rest[at + old.len()..];
+    }
+    out.extend_from_slice(rest);
+    out
+}
+
+/// Go's `strings.SplitN`; a negative count is without limit.
+pub(super) fn split(text: &[u8], separator: &[u8], count: i64) -> Vec<Vec<u8>> {
+    if count == 0 {
+        return Vec::new();
+    }
+    let limit = usize::try_from(count).unwrap_or(usize::MAX);
+    let mut parts = Vec::new();
+    let mut rest = text;
+    if separator.is_empty() {
+        while !rest.is_empty() {
+            let length = match runes(rest).next() {
+                _ if parts.len() + 1 >= limit => rest.len(),
+                Some(Rune::Char(char)) => char.len_utf8(),
+                _ => 1,
+            };
+            parts.push(rest[..length].to_vec());
+            rest = &rest[length..];
+        }
+        return parts;
+    }
+    while parts.len() + 1 < limit {
+        let Some(at) = find(rest, separator) else {
+            break;
+        };
+        parts.push(rest[..at].to_vec());
+        rest = &rest[at + separator.len()..];
+    }
+    parts.push(rest.to_vec());
+    parts
+}
+
+/// Go's `url.QueryEscape`.
+pub(super) fn query_escape(text: &[u8]) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
+                out.push(char::from(*byte));
+            }
+            b' ' => out.push('+'),
+            other => out.push_str(&format!("%{other:02X}")),
+        }
+    }
+    out
+}
+
+/// What xstrings sees at the start of a text.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Word {
+    /// Nothing is left.
+    End,
+    Number,
+    /// A capital letter and the small ones after it, or several capital letters.
+    Upper,
+    /// Letters that are not capital.
+    Letters,
+    /// White space, `-` and `_`.
+    Connector,
+    Punctuation,
+    Other,
+}
+
+impl Word {
+    /// Whether a connector stands before such a word.
+    const fn joins(self) -> bool {
+        !matches!(self, Self::End | Self::Connector | Self::Punctuation)
+    }
+
+    /// Whether it can be part of a word that contains digits.
+    const fn is_small_or_number(self) -> bool {
+        matches!(self, Self::Letters | Self::Number)
+    }
+}
+
+fn is_connector(char: char) -> bool {
+    char == '-' || char == '_' || is_space(char)
+}
+
+fn is_punctuation(char: char) -> bool {
+    use std::sync::LazyLock;
+    static CLASS: LazyLock<Option<regex::Regex>> =
+        LazyLock::new(|| regex::Regex::new(r"^\p{P}$").ok());
+    if char.is_ascii() {
+        return char.is_ascii_punctuation() && !"$+<=>^`|~".contains(char);
+    }
+    CLASS
+        .as_ref()
+        .is_some_and(|class| class.is_match(char.encode_utf8(&mut [0; 4])))
+}
+
+/// Splits off the first word.
+fn next_word<'t>(text: &mut &'t [char]) -> (Word, &'t [char]) {
+    let run = |from: usize, matches: &dyn Fn(char) -> bool| {
+        from + text[from..]
+            .iter()
+            .take_while(|char| matches(**char))
+            .count()
+    };
+    let small = |char: char| char.is_alphabetic() && !char.is_uppercase();
+    let (kind, length) = match text.first().copied() {
+        None => (Word::End, 0),
+        Some(first) if is_connector(first) => (Word::Connector, run(0, &is_connector)),
+        Some(first) if is_punctuation(first) => (Word::Punctuation, run(0, &is_punctuation)),
+        Some(first) if first.is_uppercase() => {
+            let capitals = run(0, &char::is_uppercase);
+            let length = match text.get(capitals) {
+                // `HTTPServer`: the last capital letter belongs to what follows.
+                Some(next) if capitals > 1 && next.is_alphabetic() => capitals - 1,
+                _ if capitals > 1 => capitals,
+                _ => run(1, &small),
+            };
+            (Word::Upper, length)
+        }
+        Some(first) if first.is_alphabetic() => (Word::Letters, run(0, &small)),
+        Some(first) if first.is_numeric() => (Word::Number, run(0, &char::is_numeric)),
+        Some(_) => {
+            let other = |char: char| {
+                !is_connector(char)
+                    && !char.is_alphabetic()
+                    && !char.is_numeric()
+                    && !is_punctuation(char)
+            };
+            (Word::Other, run(0, &other))
+        }
+    };
+    let (word, rest) = text.split_at(length);
+    *text = rest;
+    (kind, word)
+}
+
+fn put_word(kind: Word, word: &[char], connector: char, out: &mut String) {
+    match kind {
+        Word::Upper | Word::Connector => {
+            for char in word {
+                out.push(if is_connector(*char) {
+                    connector
+                } else {
+                    to_lower(*char)
+                });
+            }
+        }
+        _ => out.extend(word),
+    }
+}
+
+/// xstrings' snake and kebab case: words in small letters, joined; digits stay with the word before
+/// them, unless small letters follow.
+pub(super) fn delimited_case(text: &[u8], connector: char) -> String {
+    let chars: Vec<char> = String::from_utf8_lossy(text).chars().collect();
+    let mut rest = chars.as_slice();
+    let mut out = String::with_capacity(chars.len() + 8);
+    let (mut kind, mut word) = next_word(&mut rest);
+    while !rest.is_empty() {
+        if kind != Word::Connector {
+            put_word(kind, word, connector, &mut out);
+        }
+        let (previous, last) = (kind, word);
+        (kind, word) = next_word(&mut rest);
+        match previous {
+            Word::Number => {
+                while kind.is_small_or_number() {
+                    put_word(kind, word, connector, &mut out);
+                    (kind, word) = next_word(&mut rest);
+                }
+                if kind.joins() {
+                    out.push(connector);
+                }
+            }
+            Word::Connector => put_word(previous, last, connector, &mut out),
+            Word::Punctuation => {}
+            _ if kind != Word::Number => {
+                if kind.joins() {
+                    out.push(connector);
+                }
+            }
+            _ if rest.is_empty() => {}
+            _ => {
+                let digits = word;
+                (kind, word) = next_word(&mut rest);
+                if kind == Word::Letters {
+                    out.push(connector);
+                    put_word(Word::Number, digits, connector, &mut out);
+                    while kind.is_small_or_number() {
+                        put_word(kind, word, connector, &mut out);
+                        (kind, word) = next_word(&mut rest);
+                    }
+                } else {
+                    put_word(Word::Number, digits, connector, &mut out);
+                }
+                if kind.joins() {
+                    out.push(connector);
+                }
+            }
+        }
+    }
+    put_word(kind, word, connector, &mut out);
+    out
+}
+
+/// xstrings' Pascal case: a capital letter at the start and after each connector, which goes; of
+/// several connectors one goes.
+pub(super) fn pascal_case(text: &[u8]) -> String {
+    let lossy = String::from_utf8_lossy(text);
+    let mut out = String::with_capacity(lossy.len());
+    let mut chars = lossy.chars();
+    let mut held = None;
+    for char in chars.by_ref() {
+        if !is_connector(char) {
+            held = Some(to_upper(char));
+            break;
+        }
+        out.push(char);
+    }
+    let Some(mut previous) = held else {
+        return out;
+    };
+    for char in chars {
+        let mut current = char;
+        if is_connector(char) && is_connector(previous) {
+            out.push(previous);
+        } else if is_connector(previous) {
+            current = to_upper(char);
+        } else {
+            out.push(previous);
+        }
+        previous = current;
+    }
+    out.push(previous);
+    out
+}

@@ -9,12 +9,15 @@ mod diagnostics;
 mod ephemeral;
 mod function;
 mod list;
+mod log;
 pub mod modifiers;
 mod private;
 mod provider;
 mod resource;
 mod schema;
+mod semantics;
 mod serve;
+mod server;
 pub mod validators;
 mod value;
 

@@ -19,7 +19,7 @@ struct KeepState {
 
 impl Modifier for KeepState {
     fn modify(&self, request: &ModifyRequest<'_>, response: &mut ModifyResponse<'_>) {
-        let keep = !request.prior.is_null()
+        let keep = request.in_prior
             && response.value.is_unknown()
             && !request.config_value.is_unknown()
             && (self.null_too || !request.prior_value.is_null());

@@ -254,9 +254,9 @@ impl Attribute {
     }
 
     /// The computed value does not change on update: the prior one is planned, instead of
-    /// "known after apply".
+    /// "known after apply". A value that was null so far may still appear.
     pub fn keep_known(self) -> Self {
-        self.modify(crate::modifiers::use_state_for_unknown())
+        self.modify(crate::modifiers::use_non_null_state_for_unknown())
     }
 
     /// Two values for which `same` answers true are one: what the user wrote is kept when the remote

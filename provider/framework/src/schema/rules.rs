@@ -45,6 +45,9 @@ pub struct ModifyRequest<'a> {
     pub config_value: &'a Dynamic,
     /// The value in state at the path; null when there is none.
     pub prior_value: &'a Dynamic,
+    /// Whether the object that holds the attribute exists in state: false on create and in a new
+    /// element of a list or map.
+    pub in_prior: bool,
     /// The whole configuration.
     pub config: &'a Dynamic,
     /// The whole state; null on create.

@@ -23,7 +23,8 @@ pub(crate) enum Source {
     /// The provider's code: lists are taken for sets, maps for objects and the reverse, missing
     /// object attributes are null.
     Code,
-    /// JSON: the same, numbers and flags may be text, dynamic values are `{type, value}`.
+    /// JSON: the same, numbers and flags may be text, dynamic values are `{type, value}`, and
+    /// attributes that no longer exist are left out.
     Json,
 }
 
@@ -107,12 +108,12 @@ fn object(
         path.pop();
     }
     match members.into_keys().next() {
-        None => Ok(Dynamic::Object(out)),
-        Some(extra) => Err(Mismatch {
+        Some(extra) if source == Source::Code => Err(Mismatch {
             path: path.clone().attribute(extra),
             wanted: "absent: the schema has no such attribute".to_owned(),
             seen: "set".to_owned(),
         }),
+        _ => Ok(Dynamic::Object(out)),
     }
 }
 

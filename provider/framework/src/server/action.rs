@@ -1,0 +1,139 @@
+//! PlanAction, InvokeAction.
+
+use proto_plugin::tfplugin6::{self as wire, invoke_action};
+use tokio::sync::mpsc;
+use tokio_stream::StreamExt as _;
+use tokio_stream::wrappers::ReceiverStream;
+use tracing::Instrument as _;
+
+use super::call::{Call, capabilities, deferral};
+use super::codec::decode;
+use super::panics::outcome;
+use super::registry::find;
+use super::{BoxStream, Server};
+use crate::{
+    Diagnostics, InvokeRequest, PlanActionRequest, PlanActionResponse, Progress, Provider,
+};
+
+/// How many progress lines may wait to be shown.
+const BUFFER: usize = 16;
+
+impl<P: Provider> Server<P> {
+    pub(super) async fn plan_action(
+        &self,
+        call: Call,
+        request: wire::plan_action::Request,
+    ) -> wire::plan_action::Response {
+        let mut response = PlanActionResponse::default();
+        let capabilities = capabilities(request.client_capabilities);
+        let plan = async {
+            call.proceed()?;
+            let entry = find(
+                &self.shared.registry().actions,
+                &request.action_type,
+                "action",
+            )?;
+            let request = PlanActionRequest {
+                config: decode(
+                    request.config.as_ref(),
+                    &entry.compiled().ty,
+                    "configuration",
+                )?,
+                capabilities,
+                data: self.session.data()?,
+                cancel: call.cancel,
+            };
+            let mut errors = Diagnostics::new();
+            outcome(
+                entry.handler.modify_plan(request, &mut response),
+                &mut errors,
+            )
+            .await;
+            errors.into_result()
+        };
+        if let Err(errors) = plan.await {
+            response.diagnostics.extend(errors);
+        }
+        let deferred = deferral(response.deferred, capabilities, &mut response.diagnostics);
+        wire::plan_action::Response {
+            diagnostics: response.diagnostics.to_wire(),
+            deferred,
+        }
+    }
+
+    pub(super) fn invoke(
+        &self,
+        request: invoke_action::Request,
+    ) -> BoxStream<invoke_action::Event> {
+        use invoke_action::event::{Completed, Type};
+        let (events, receiver) = mpsc::channel(BUFFER);
+        let server = self.clone();
+        let call = self.call();
+        let guard = call.cancel.clone().drop_guard();
+        let span = self.span("invoke_action", &request.action_type);
+        let task = async move {
+            let diagnostics = server.invoke_to(call, request, &events).await;
+            let completed = Type::Completed(Completed {
+                diagnostics: diagnostics.to_wire(),
+            });
+            let _ = events.send(completed).await;
+        };
+        self.shared.calls.spawn(task.instrument(span));
+        Box::pin(ReceiverStream::new(receiver).map(move |event| {
+            let _ = &guard;
+            Ok(invoke_action::Event {
+                r#type: Some(event),
+            })
+        }))
+    }
+
+    async fn invoke_to(
+        &self,
+        call: Call,
+        request: invoke_action::Request,
+        events: &mpsc::Sender<invoke_action::event::Type>,
+    ) -> Diagnostics {
+        use invoke_action::event::{Progress as Line, Type};
+        let mut diagnostics = Diagnostics::new();
+        let prepared = (|| {
+            call.proceed()?;
+            let entry = find(
+                &self.shared.registry().actions,
+                &request.action_type,
+                "action",
+            )?;
+            let request = InvokeRequest {
+                config: decode(
+                    request.config.as_ref(),
+                    &entry.compiled().ty,
+                    "configuration",
+                )?,
+                data: self.session.data()?,
+                cancel: call.cancel,
+            };
+            Ok::<_, Diagnostics>((entry, request))
+        })();
+        let (entry, request) = match prepared {
+            Ok(prepared) => prepared,
+            Err(errors) => return errors,
+        };
+        let (sender, mut lines) = mpsc::channel(BUFFER);
+        let mut errors = Diagnostics::new();
+        let handler = outcome(
+            entry
+                .handler
+                .invoke(request, Progress { sender }, &mut diagnostics),
+            &mut errors,
+        );
+        let forward = async {
+            while let Some(message) = lines.recv().await {
+                if events.send(Type::Progress(Line { message })).await.is_err() {
+                    break;
+                }
+            }
+        };
+        tokio::join!(handler, forward);
+        diagnostics.extend(errors);
+        diagnostics
+    }
+}

@@ -1,0 +1,215 @@
+//! The Provider service: one file for each group of calls.
+
+mod action;
+mod call;
+mod codec;
+mod config;
+mod ephemeral;
+mod functions;
+mod list;
+mod managed;
+mod panics;
+mod plan;
+mod registry;
+mod schema;
+mod state;
+mod state_store;
+
+use std::pin::Pin;
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+
+use bytes::Bytes;
+use proto_plugin::tfplugin6::{self as wire, provider_server};
+use tokio_stream::Stream;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tonic::{Request, Response, Status, Streaming};
+
+use crate::{Diagnostics, Provider};
+
+pub(crate) use panics::{install_hook, new_id};
+pub(crate) use registry::{Compiled, Registry};
+
+/// What all sessions of a process share.
+pub(crate) struct Shared<P: Provider> {
+    pub provider: P,
+    pub address: String,
+    registry: OnceLock<Registry<P::Data>>,
+    encoded_schema: OnceLock<Bytes>,
+    /// Calls in flight, on any connection.
+    pub calls: TaskTracker,
+}
+
+impl<P: Provider> Shared<P> {
+    pub fn new(provider: P, address: String) -> Self {
+        Self {
+            provider,
+            address,
+            registry: OnceLock::new(),
+            encoded_schema: OnceLock::new(),
+            calls: TaskTracker::new(),
+        }
+    }
+
+    pub fn registry(&self) -> &Registry<P::Data> {
+        self.registry.get_or_init(|| Registry::new(&self.provider))
+    }
+
+    /// The answer of GetProviderSchema, encoded once.
+    pub fn encoded_schema(&self) -> Bytes {
+        self.encoded_schema
+            .get_or_init(|| {
+                let response = schema::response(&self.provider, self.registry());
+                prost::Message::encode_to_vec(&response).into()
+            })
+            .clone()
+    }
+}
+
+/// One provider configuration: that of a process, or in reattach mode that of a connection.
+pub(crate) struct Session<D> {
+    data: RwLock<Option<Arc<D>>>,
+    pub cancel: CancellationToken,
+}
+
+impl<D> Session<D> {
+    pub fn new(cancel: CancellationToken) -> Self {
+        Self {
+            data: RwLock::new(None),
+            cancel,
+        }
+    }
+
+    fn configure(&self, data: D) {
+        *self.data.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(data));
+    }
+
+    /// What the provider was configured with.
+    fn data(&self) -> Result<Arc<D>, Diagnostics> {
+        self.data
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+            .ok_or_else(|| {
+                Diagnostics::one_error(
+                    "provider not configured",
+                    "The call needs a configured provider, but ConfigureProvider was not called or failed.",
+                )
+            })
+    }
+}
+
+/// The service of one session.
+pub(crate) struct Server<P: Provider> {
+    pub shared: Arc<Shared<P>>,
+    pub session: Arc<Session<P::Data>>,
+}
+
+impl<P: Provider> Clone for Server<P> {
+    fn clone(&self) -> Self {
+        Self {
+            shared: Arc::clone(&self.shared),
+            session: Arc::clone(&self.session),
+        }
+    }
+}
+
+type BoxStream<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+
+/// Declares the calls that answer a single message: name, module of messages, method to run.
+macro_rules! service {
+    ($($method:ident: $messages:ident;)*) => {
+        #[tonic::async_trait]
+        impl<P: Provider> provider_server::Provider for Server<P> {
+            $(
+                async fn $method(
+                    &self,
+                    request: Request<wire::$messages::Request>,
+                ) -> Result<Response<wire::$messages::Response>, Status> {
+                    let server = self.clone();
+                    let request = request.into_inner();
+                    let subject = call::Subject::subject(&request).to_owned();
+                    self.run(stringify!($method), &subject, move |call| async move {
+                        server.$method(call, request).await
+                    })
+                    .await
+                }
+            )*
+
+            type ListResourceStream = BoxStream<wire::list_resource::Event>;
+
+            async fn list_resource(
+                &self,
+                request: Request<wire::list_resource::Request>,
+            ) -> Result<Response<Self::ListResourceStream>, Status> {
+                Ok(Response::new(self.list(request.into_inner())))
+            }
+
+            type InvokeActionStream = BoxStream<wire::invoke_action::Event>;
+
+            async fn invoke_action(
+                &self,
+                request: Request<wire::invoke_action::Request>,
+            ) -> Result<Response<Self::InvokeActionStream>, Status> {
+                Ok(Response::new(self.invoke(request.into_inner())))
+            }
+
+            type ReadStateBytesStream = BoxStream<wire::read_state_bytes::Response>;
+
+            async fn read_state_bytes(
+                &self,
+                request: Request<wire::read_state_bytes::Request>,
+            ) -> Result<Response<Self::ReadStateBytesStream>, Status> {
+                let response = wire::read_state_bytes::Response {
+                    diagnostics: state_store::none(&request.get_ref().type_name),
+                    ..Default::default()
+                };
+                Ok(Response::new(Box::pin(tokio_stream::once(Ok(response)))))
+            }
+
+            async fn write_state_bytes(
+                &self,
+                _: Request<Streaming<wire::write_state_bytes::RequestChunk>>,
+            ) -> Result<Response<wire::write_state_bytes::Response>, Status> {
+                Ok(Response::new(wire::write_state_bytes::Response {
+                    diagnostics: state_store::none("state store"),
+                }))
+            }
+        }
+    };
+}
+
+service! {
+    get_metadata: get_metadata;
+    get_provider_schema: get_provider_schema;
+    validate_provider_config: validate_provider_config;
+    validate_resource_config: validate_resource_config;
+    validate_data_resource_config: validate_data_resource_config;
+    upgrade_resource_state: upgrade_resource_state;
+    get_resource_identity_schemas: get_resource_identity_schemas;
+    upgrade_resource_identity: upgrade_resource_identity;
+    configure_provider: configure_provider;
+    read_resource: read_resource;
+    plan_resource_change: plan_resource_change;
+    apply_resource_change: apply_resource_change;
+    import_resource_state: import_resource_state;
+    move_resource_state: move_resource_state;
+    read_data_source: read_data_source;
+    generate_resource_config: generate_resource_config;
+    validate_ephemeral_resource_config: validate_ephemeral_resource_config;
+    open_ephemeral_resource: open_ephemeral_resource;
+    renew_ephemeral_resource: renew_ephemeral_resource;
+    close_ephemeral_resource: close_ephemeral_resource;
+    validate_list_resource_config: validate_list_resource_config;
+    get_functions: get_functions;
+    call_function: call_function;
+    validate_state_store_config: validate_state_store;
+    configure_state_store: configure_state_store;
+    lock_state: lock_state;
+    unlock_state: unlock_state;
+    get_states: get_states;
+    delete_state: delete_state;
+    plan_action: plan_action;
+    validate_action_config: validate_action_config;
+    stop_provider: stop_provider;
+}

@@ -1,0 +1,125 @@
+//! Panics in handlers: caught, logged with an id, told to the user; other calls go on.
+
+use std::cell::RefCell;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use crate::Diagnostics;
+
+thread_local! {
+    /// While a guarded handler runs on this thread: the text of its panic, if any.
+    static GUARDED: RefCell<Option<Option<String>>> = const { RefCell::new(None) };
+}
+
+/// A short id that ties a message on screen to one in the log.
+pub(crate) fn new_id() -> String {
+    let mut bytes = [0; 4];
+    match getrandom::fill(&mut bytes) {
+        Ok(()) => bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
+        // An id is a convenience; without randomness all share one.
+        Err(_) => "00000000".to_owned(),
+    }
+}
+
+/// Installs the hook: what is caught is only noted; what ends the process is written so that
+/// terraform shows it.
+pub(crate) fn install_hook() {
+    std::panic::set_hook(Box::new(|info| {
+        let text = describe(info);
+        let guarded = GUARDED.with_borrow_mut(|guarded| match guarded {
+            Some(noted) => {
+                *noted = Some(text.clone());
+                true
+            }
+            None => false,
+        });
+        if guarded {
+            return;
+        }
+        let trace = std::backtrace::Backtrace::force_capture();
+        if std::thread::current().name() == Some("main") {
+            eprintln!("panic: {text}\n{trace}");
+        } else {
+            tracing::error!(%text, %trace, "a background task panicked");
+        }
+    }));
+}
+
+fn describe(info: &PanicHookInfo<'_>) -> String {
+    let message = info.payload_as_str().unwrap_or("no message");
+    match info.location() {
+        Some(location) => format!("{message} ({}:{})", location.file(), location.line()),
+        None => message.to_owned(),
+    }
+}
+
+/// Runs something that may panic.
+fn guarded<T>(run: impl FnOnce() -> T) -> Result<T, Diagnostics> {
+    let outer = GUARDED.replace(Some(None));
+    let result = catch_unwind(AssertUnwindSafe(run));
+    let noted = GUARDED.replace(outer).flatten();
+    result.map_err(|payload| {
+        let text = noted.unwrap_or_else(|| {
+            let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
+            text.or_else(|| payload.downcast_ref::<String>().cloned())
+                .unwrap_or_else(|| "no message".to_owned())
+        });
+        let id = new_id();
+        tracing::error!(id, text, "a handler panicked");
+        Diagnostics::one_error(
+            "mistake in the provider",
+            format!(
+                "The provider's code failed unexpectedly (id {id}): {text}. Other objects are not affected. \
+                 Please report it with the log of TF_LOG=debug around this id."
+            ),
+        )
+    })
+}
+
+/// Calls a function that may panic.
+pub(crate) fn catch<T>(run: impl FnOnce() -> T) -> Result<T, Diagnostics> {
+    guarded(run)
+}
+
+/// Awaits a handler that may panic.
+pub(crate) async fn catch_async<F: Future>(handler: F) -> Result<F::Output, Diagnostics> {
+    Guarded {
+        handler: Box::pin(handler),
+    }
+    .await
+}
+
+struct Guarded<F> {
+    handler: Pin<Box<F>>,
+}
+
+impl<F: Future> Future for Guarded<F> {
+    type Output = Result<F::Output, Diagnostics>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        match guarded(|| self.handler.as_mut().poll(context)) {
+            Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),
+            Ok(Poll::Pending) => Poll::Pending,
+            Err(diagnostics) => Poll::Ready(Err(diagnostics)),
+        }
+    }
+}
+
+/// Awaits a handler: its own errors and a panic alike end as messages.
+pub(crate) async fn outcome(
+    handler: impl Future<Output = crate::Outcome>,
+    diagnostics: &mut Diagnostics,
+) {
+    if let Err(more) = collect(handler).await {
+        diagnostics.extend(more);
+    }
+}
+
+/// Awaits a handler: its own errors and a panic alike are the error.
+pub(crate) async fn collect<T>(
+    handler: impl Future<Output = Result<T, Diagnostics>>,
+) -> Result<T, Diagnostics> {
+    catch_async(handler).await.and_then(|result| result)
+}

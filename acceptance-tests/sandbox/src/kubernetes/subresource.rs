@@ -1,0 +1,180 @@
+//! Subresources that are not a part of their object: scale, eviction, token, log, finalize, approval.
+
+use http::{Method, Response, StatusCode};
+use serde_json::{Value, json};
+
+use super::answer;
+use super::api::State;
+use super::handle::Call;
+use super::patch;
+use super::selector::Labels;
+use super::server::Body;
+use super::shape::Shapes;
+use super::status::Status;
+use super::store::Store;
+use super::value::{int, is_true, name, namespace, text, uid};
+use super::write::{self, Deletion};
+
+/// Answers a request for a subresource other than `status`.
+///
+/// # Errors
+/// As the API.
+pub(super) fn answer(
+    state: &mut State,
+    method: &Method,
+    call: &Call,
+) -> Result<Response<Body>, Status> {
+    match (call.resource.kind.as_str(), call.subresource.as_str()) {
+        (_, "scale") if call.resource.scale => scale(&mut state.store, method, call),
+        ("Pod", "eviction") if method == Method::POST => evict(state, call),
+        ("Pod", "log") => {
+            let pod = call.find(&state.store)?;
+            let line = format!("{} runs in a sandbox and says nothing\n", name(&pod));
+            Ok(answer::typed(StatusCode::OK, "text/plain", line))
+        }
+        ("ServiceAccount", "token") if method == Method::POST => token(state, call),
+        ("Namespace", "finalize") | ("CertificateSigningRequest", "approval") => {
+            replace(&mut state.store, method, call)
+        }
+        _ => Err(Status::no_such_path()),
+    }
+}
+
+fn as_scale(object: &Value) -> Value {
+    json!({
+        "kind": "Scale",
+        "apiVersion": "autoscaling/v1",
+        "metadata": {
+            "name": name(object),
+            "namespace": namespace(object),
+            "uid": uid(object),
+            "resourceVersion": object["metadata"]["resourceVersion"],
+            "creationTimestamp": object["metadata"]["creationTimestamp"],
+        },
+        "spec": { "replicas": int(&object["spec"]["replicas"]) },
+        "status": {
+            "replicas": int(&object["status"]["replicas"]),
+            "selector": selector_text(&object["spec"]["selector"]),
+        },
+    })
+}
+
+fn selector_text(selector: &Value) -> String {
+    super::value::texts(&selector["matchLabels"])
+        .iter()
+        .map(|(key, value)| format!("{key}={value}"))
+        .collect::<Vec<_>>()
+        .join(",")
+}
+
+fn scale(store: &mut Store, method: &Method, call: &Call) -> Result<Response<Body>, Status> {
+    let old = call.find(store)?;
+    let mut scale = as_scale(&old);
+    match *method {
+        Method::GET => return Ok(answer::json(StatusCode::OK, &scale)),
+        Method::PUT => scale = call.body.clone(),
+        Method::PATCH if call.content_type == "application/json-patch+json" => {
+            patch::json_patch(&mut scale, &call.body)?;
+        }
+        Method::PATCH => patch::merge_patch(&mut scale, &call.body),
+        _ => return Err(Status::method_not_allowed()),
+    }
+    let Some(replicas) = scale["spec"]["replicas"]
+        .as_i64()
+        .filter(|replicas| *replicas >= 0)
+    else {
+        return Err(Status::bad_request(
+            "spec.replicas must be a number that is not negative",
+        ));
+    };
+    let mut object = (*old).clone();
+    object["spec"]["replicas"] = json!(replicas);
+    object["metadata"]["resourceVersion"] = scale["metadata"]["resourceVersion"].clone();
+    let mut options = call.options();
+    options.subresource = "scale".to_owned();
+    let updated = write::update(store, &call.resource, &old, object, &options)?;
+    Ok(answer::json(StatusCode::OK, &as_scale(&updated)))
+}
+
+fn replace(store: &mut Store, method: &Method, call: &Call) -> Result<Response<Body>, Status> {
+    let old = call.find(store)?;
+    let mut object = match *method {
+        Method::GET => return Ok(answer::json(StatusCode::OK, &old)),
+        Method::PUT => call.body.clone(),
+        _ => {
+            let mut object = (*old).clone();
+            patch::strategic(&mut object, &call.body, &Shapes::of(&call.resource));
+            object
+        }
+    };
+    write::conform(
+        &call.resource,
+        &call.namespace,
+        call.name.as_deref(),
+        &mut object,
+    )?;
+    let mut options = call.options();
+    if call.subresource == "approval" {
+        "status".clone_into(&mut options.subresource);
+    }
+    let updated = write::update(store, &call.resource, &old, object, &options)?;
+    Ok(answer::json(StatusCode::OK, &updated))
+}
+
+/// A token that nobody can use: no workload runs here that would.
+fn token(state: &mut State, call: &Call) -> Result<Response<Body>, Status> {
+    call.find(&state.store)?;
+    let mut review = call.body.clone();
+    let seconds = review["spec"]["expirationSeconds"].as_i64().unwrap_or(3600);
+    let until = jiff::Timestamp::from_second(jiff::Timestamp::now().as_second() + seconds)
+        .map(|until| until.to_string())
+        .unwrap_or_default();
+    review["kind"] = json!("TokenRequest");
+    review["apiVersion"] = json!("authentication.k8s.io/v1");
+    review["status"] = json!({
+        "token": format!("sandbox.{}", uuid::Uuid::new_v4()),
+        "expirationTimestamp": until,
+    });
+    Ok(answer::json(StatusCode::CREATED, &review))
+}
+
+/// Deletes a pod unless a disruption budget needs it ("Kubernetes docs", API-initiated eviction).
+fn evict(state: &mut State, call: &Call) -> Result<Response<Body>, Status> {
+    let pod = call.find(&state.store)?;
+    let finished = matches!(
+        text(&pod["status"]["phase"]),
+        "Succeeded" | "Failed" | "Pending"
+    );
+    if !finished && !super::value::deleting(&pod) {
+        let budgets: Vec<_> = state
+            .store
+            .list_in("poddisruptionbudgets.policy", namespace(&pod))
+            .filter(|budget| {
+                Labels::of(&budget["spec"]["selector"]).matches(&pod["metadata"]["labels"])
+            })
+            .cloned()
+            .collect();
+        for budget in budgets {
+            let (allowed, needs, has) = super::controllers::budget::count(&state.store, &budget);
+            // A pod that is not ready does not count, and may go while the others are enough.
+            let spare = !is_true(&pod, "Ready") && has >= needs;
+            if allowed == 0 && !spare {
+                return Err(Status::too_many_disruptions(name(&budget), needs, has));
+            }
+        }
+    }
+    let options = &call.body["deleteOptions"];
+    let deletion = Deletion {
+        propagation: String::new(),
+        grace: options["gracePeriodSeconds"].as_i64(),
+        uid: text(&options["preconditions"]["uid"]).to_owned(),
+        resource_version: String::new(),
+        dry_run: call.options().dry_run
+            || options["dryRun"]
+                .as_array()
+                .is_some_and(|list| !list.is_empty()),
+    };
+    write::delete(&mut state.store, &call.resource, &pod, &deletion)?;
+    let status = json!({ "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201 });
+    Ok(answer::json(StatusCode::CREATED, &status))
+}

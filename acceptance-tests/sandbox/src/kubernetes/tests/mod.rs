@@ -1,0 +1,5 @@
+//! Tests over real sockets: our own promises, and the official clients as judges.
+
+mod bed;
+mod conformance;
+mod judges;

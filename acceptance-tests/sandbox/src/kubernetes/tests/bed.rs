@@ -15,13 +15,26 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::kubernetes::{ApiServer, Authority, Delays, NodeRegistration, NodeRole, Settings};
 
-/// A running server and the way to it.
-pub(super) struct Bed {
-    pub api: ApiServer,
+/// An API server to ask, ours or a real one.
+pub(super) struct Target {
     pub url: String,
     pub client: reqwest::Client,
+}
+
+/// Our server, running, and the way to it.
+pub(super) struct Bed {
+    pub api: ApiServer,
+    pub target: Target,
     folder: tempfile::TempDir,
     _stop: DropGuard,
+}
+
+impl std::ops::Deref for Bed {
+    type Target = Target;
+
+    fn deref(&self) -> &Target {
+        &self.target
+    }
 }
 
 fn subject(name: Option<&str>, organisation: &str) -> DistinguishedName {
@@ -129,10 +142,12 @@ impl Bed {
         let identity = client_certificate(&ca, &key, "admin", "system:masters");
         let bed = Self {
             api,
-            client: http_client(&ca, Some(&identity)),
+            target: Target {
+                client: http_client(&ca, Some(&identity)),
+                url,
+            },
             folder: tempfile::tempdir().expect("the temporary folder is writable"),
             _stop: stop.drop_guard(),
-            url,
         };
         let other = client_certificate(&ca, &key, "reader", "readers");
         bed.kubeconfig("reader", &ca, &other);
@@ -204,7 +219,9 @@ impl Bed {
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
+}
 
+impl Target {
     /// One request; the answer's code and body.
     pub async fn send(
         &self,

@@ -5,6 +5,7 @@ mod dates;
 mod functions;
 
 pub mod chart;
+pub mod release;
 pub mod render;
 pub mod semver;
 pub mod template;
@@ -18,4 +19,5 @@ pub use cluster::{
     FieldCause, FieldConflict, ListQuery, ObjectRef, Patch, Propagation, ServerVersion,
     WriteOptions,
 };
+pub use release::{Releases, ReleaseId};
 pub use render::{Capabilities, RenderOptions, Rendered, render};

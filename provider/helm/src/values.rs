@@ -14,6 +14,7 @@ use serde_json::{Map, Value};
 pub(crate) use coalesce::merge_tables as merge_template_tables;
 pub(crate) use coalesce::{Warnings, coalesce, deep_copy, lookup, merge, to_tree};
 pub(crate) use schema::validate;
+pub(crate) use set::floats;
 pub use sources::{Error, Sources};
 
 use crate::yaml;

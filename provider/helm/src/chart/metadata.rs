@@ -493,7 +493,7 @@ fn import_values(value: &Value) -> ImportValues {
 }
 
 impl Lock {
-    pub(super) fn read(value: &Value) -> Result<Self, String> {
+    pub(crate) fn read(value: &Value) -> Result<Self, String> {
         let mut lock = Self::default();
         if let Some(fields) = Fields::of(value, "v2.Lock")? {
             fields.text("generated", &mut lock.generated)?;

@@ -33,6 +33,12 @@ impl Manifest {
         from_yaml_numbers(self.object.clone())
     }
 
+    /// Puts another object in the place of this one.
+    pub fn set_object(&mut self, object: Value) {
+        self.content = yaml::encode(&object);
+        self.object = object;
+    }
+
     /// The reference in the object's own words.
     pub fn object_ref(&self) -> Option<ObjectRef> {
         ObjectRef::of(&self.object)

@@ -128,7 +128,7 @@ fn typed(text: String) -> Value {
 }
 
 /// Every number a float, as Go's JSON decoder makes them.
-pub(super) fn floats(value: Value) -> Value {
+pub(crate) fn floats(value: Value) -> Value {
     match value {
         Value::Number(number) => number.as_f64().map_or(Value::Null, Value::from),
         Value::Array(items) => Value::Array(items.into_iter().map(floats).collect()),

@@ -1,0 +1,260 @@
+//! Writing a release's objects: adoption, server-side apply kind by kind, removal.
+
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use futures::stream;
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+use transport::Clock;
+
+use super::managed_fields;
+use super::objects::{Object, describe, foreign, is_crd, kept};
+use super::wait::Waiter;
+use super::{Error, Options, ReleaseId};
+use crate::cluster::{
+    Cluster, ClusterError, DeleteOptions, Deleted, FieldCause, ObjectRef, Patch, Propagation,
+    WriteOptions,
+};
+use crate::render::{UNINSTALL_ORDER, kind_order};
+
+/// Requests under way at once for objects of one kind.
+const PARALLEL: usize = 8;
+/// How long CRDs may take to be served.
+const CRD_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// What writing needs.
+#[derive(Clone, Copy)]
+pub(super) struct Writer<'a> {
+    pub(super) cluster: &'a dyn Cluster,
+    pub(super) clock: &'a dyn Clock,
+    pub(super) id: &'a ReleaseId,
+    pub(super) options: &'a Options,
+    pub(super) cancel: &'a CancellationToken,
+}
+
+impl Writer<'_> {
+    pub(super) fn waiter(&self, timeout: Duration) -> Waiter<'_> {
+        Waiter {
+            cluster: self.cluster,
+            clock: self.clock,
+            id: self.id,
+            timeout,
+            cancel: self.cancel,
+        }
+    }
+
+    /// Which of `objects` exist already; refused when one of them is not the release's.
+    pub(super) async fn existing(
+        &self,
+        objects: &[&Object],
+        operation: &'static str,
+    ) -> Result<Vec<ObjectRef>, Error> {
+        let reads = objects
+            .iter()
+            .filter(|object| !object.generated())
+            .map(|object| async move {
+                let found = self.cluster.get(&object.reference, self.cancel).await;
+                (&object.reference, found)
+            });
+        let found: Vec<_> = stream::iter(reads).buffered(PARALLEL).collect().await;
+        let mut existing = Vec::new();
+        let mut conflicts = Vec::new();
+        for (reference, live) in found {
+            match live {
+                Ok(None) | Err(ClusterError::UnknownKind { .. }) => {}
+                Ok(Some(live)) => match foreign(&live, self.id) {
+                    Some(why) if !self.options.take_ownership => conflicts.push(format!(
+                        "{} exists and cannot be imported into the current release: {why}",
+                        describe(reference)
+                    )),
+                    _ => existing.push(reference.clone()),
+                },
+                Err(error) => {
+                    let doing = format!(
+                        "could not get information about the resource {}",
+                        describe(reference)
+                    );
+                    return Err(Error::cluster(self.id, doing)(error));
+                }
+            }
+        }
+        if conflicts.is_empty() {
+            Ok(existing)
+        } else {
+            Err(Error::NotOwned {
+                operation,
+                conflicts,
+            })
+        }
+    }
+
+    /// Applies objects in their order; objects of one kind side by side, the next kind after them.
+    /// `migrate`: the last revision was written client-side.
+    pub(super) async fn apply_all(&self, objects: &[Object], migrate: bool) -> Result<(), Error> {
+        for run in objects.chunk_by(|a, b| a.reference.kind == b.reference.kind) {
+            let writes = run.iter().map(|object| self.apply(object, migrate));
+            let mut outcomes = stream::iter(writes).buffered(PARALLEL);
+            while let Some(outcome) = outcomes.next().await {
+                outcome?;
+            }
+            if run.iter().any(|object| is_crd(&object.value)) {
+                self.crds_ready(run).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until CRDs are served, so that objects of their kinds can follow.
+    pub(super) async fn crds_ready(&self, crds: &[Object]) -> Result<(), Error> {
+        let references: Vec<ObjectRef> = crds.iter().map(|crd| crd.reference.clone()).collect();
+        self.waiter(CRD_TIMEOUT).ready(&references, false).await?;
+        self.cluster.forget_discovery().await;
+        Ok(())
+    }
+
+    async fn apply(&self, object: &Object, migrate: bool) -> Result<(), Error> {
+        let options = WriteOptions {
+            force: self.options.force_conflicts,
+            ..WriteOptions::default()
+        };
+        let failed = |error| {
+            let doing = format!("applying {}", describe(&object.reference));
+            Error::cluster(self.id, doing)(error)
+        };
+        if object.generated() {
+            let created = self.cluster.create(&object.value, &options, self.cancel);
+            return created.await.map(drop).map_err(failed);
+        }
+        if migrate {
+            self.migrate(&object.reference).await.map_err(failed)?;
+        }
+        match self.cluster.apply(&object.value, &options, self.cancel).await {
+            Ok(_) => Ok(()),
+            Err(ClusterError::Invalid { causes, .. }) if immutable(&causes) => {
+                if !self.options.replace_immutable {
+                    return Err(Error::Immutable {
+                        object: Box::new(object.reference.clone()),
+                        causes,
+                    });
+                }
+                self.replace(object, &options).await
+            }
+            Err(error) => Err(failed(error)),
+        }
+    }
+
+    /// Deletes and creates: for changes that the API refuses in place.
+    async fn replace(&self, object: &Object, options: &WriteOptions) -> Result<(), Error> {
+        let doing = || format!("replacing {}", describe(&object.reference));
+        tracing::info!(object = %object.reference, "replacing an object with an immutable field");
+        self.cluster
+            .delete(&object.reference, &DeleteOptions::default(), self.cancel)
+            .await
+            .map_err(Error::cluster(self.id, doing()))?;
+        self.waiter(self.options.timeout)
+            .gone(std::slice::from_ref(&object.reference))
+            .await?;
+        self.cluster
+            .apply(&object.value, options, self.cancel)
+            .await
+            .map(drop)
+            .map_err(Error::cluster(self.id, doing()))
+    }
+
+    async fn migrate(&self, reference: &ObjectRef) -> Result<(), ClusterError> {
+        let Some(live) = self.cluster.get(reference, self.cancel).await? else {
+            return Ok(());
+        };
+        let Some(fields) = managed_fields::migrated(&live) else {
+            return Ok(());
+        };
+        let patch = Patch::Json(json!([
+            {"op": "replace", "path": "/metadata/managedFields", "value": fields},
+            {"op": "replace", "path": "/metadata/resourceVersion",
+                "value": live.pointer("/metadata/resourceVersion")},
+        ]));
+        let options = WriteOptions::default();
+        self.cluster
+            .patch(reference, &patch, &options, self.cancel)
+            .await?;
+        Ok(())
+    }
+
+    /// Deletes objects in the order of removal, except those that are kept or belong to someone
+    /// else. Returns what was deleted and, in words, what was not.
+    pub(super) async fn delete_all(
+        &self,
+        objects: &[Object],
+        propagation: Propagation,
+    ) -> Result<(Vec<ObjectRef>, Vec<String>), Error> {
+        let mut ordered: Vec<&Object> = objects.iter().filter(|o| !o.generated()).collect();
+        ordered.sort_by(|a, b| {
+            kind_order(UNINSTALL_ORDER, &a.reference.kind, &b.reference.kind)
+        });
+        let mut deleted = Vec::new();
+        let mut left = Vec::new();
+        for run in ordered.chunk_by(|a, b| a.reference.kind == b.reference.kind) {
+            let deletes = run.iter().map(|object| self.delete(object, propagation));
+            let outcomes: Vec<_> = stream::iter(deletes).buffered(PARALLEL).collect().await;
+            for (object, outcome) in run.iter().zip(outcomes) {
+                match outcome? {
+                    Fate::Deleted => deleted.push(object.reference.clone()),
+                    Fate::Absent => {}
+                    Fate::Left(why) => left.push(format!(
+                        "[{}] {}: {why}",
+                        object.reference.kind, object.reference.name
+                    )),
+                }
+            }
+        }
+        Ok((deleted, left))
+    }
+
+    async fn delete(&self, object: &Object, propagation: Propagation) -> Result<Fate, Error> {
+        if kept(&object.value) {
+            return Ok(Fate::Left("kept due to the resource policy".into()));
+        }
+        let reference = &object.reference;
+        let doing = || format!("deleting {}", describe(reference));
+        let live = match self.cluster.get(reference, self.cancel).await {
+            Ok(Some(live)) => live,
+            Ok(None) | Err(ClusterError::UnknownKind { .. }) => return Ok(Fate::Absent),
+            Err(error) => return Err(Error::cluster(self.id, doing())(error)),
+        };
+        if kept(&live) {
+            return Ok(Fate::Left("kept due to the resource policy".into()));
+        }
+        if foreign(&live, self.id).is_some() {
+            return Ok(Fate::Left("not owned by this release".into()));
+        }
+        let options = DeleteOptions {
+            propagation,
+            uid: live
+                .pointer("/metadata/uid")
+                .and_then(Value::as_str)
+                .map(str::to_owned),
+            dry_run: false,
+        };
+        match self.cluster.delete(reference, &options, self.cancel).await {
+            Ok(Deleted::Accepted) => Ok(Fate::Deleted),
+            Ok(Deleted::Absent) | Err(ClusterError::Stale { .. }) => Ok(Fate::Absent),
+            Err(error) => Err(Error::cluster(self.id, doing())(error)),
+        }
+    }
+}
+
+enum Fate {
+    Deleted,
+    Absent,
+    Left(String),
+}
+
+/// The API has no reason word of its own for this: immutable fields are forbidden or invalid, and
+/// only the text of an invalid one says why.
+fn immutable(causes: &[FieldCause]) -> bool {
+    causes.iter().any(|cause| {
+        cause.reason == "FieldValueForbidden" && cause.field.starts_with("spec")
+            || cause.message.contains("field is immutable")
+    })
+}

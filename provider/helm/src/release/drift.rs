@@ -1,0 +1,427 @@
+//! Drift: what of a release's objects is no longer as the release made it.
+//!
+//! Each object is read; when every field of the release is as it was, that is all. Otherwise a
+//! server-side apply as a dry run tells whether the difference is real (the server may only write
+//! `1000m` as `1`) and who owns the field now. What controllers own is not drift; a field that a
+//! person changed is, named with its manager.
+
+use std::collections::BTreeMap;
+
+use futures::StreamExt as _;
+use futures::stream;
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+use super::managed_fields::{Step, owners};
+use super::objects::{Object, Scopes, parse, place, stamp};
+use super::{Error, Release, Releases};
+use crate::cluster::{ClusterError, ObjectRef, WriteOptions};
+
+/// Requests under way at once.
+const PARALLEL: usize = 8;
+/// Deviating objects that [`Drift::compact`] lists.
+const LISTED: usize = 50;
+/// Fields that it lists for one object.
+const FIELDS: usize = 5;
+
+/// What is not drift.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DriftOptions {
+    /// Paths as in [`Deviation::Field`], with everything below them: `.spec.replicas`.
+    pub ignore_fields: Vec<String>,
+    /// Managers whose changes are wanted, besides the known controllers.
+    pub ignore_managers: Vec<String>,
+}
+
+/// One way in which an object deviates. No value is kept: it may be a secret.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Deviation {
+    /// The object is gone.
+    Missing,
+    /// A field differs.
+    Field {
+        /// `.spec.template.spec.containers[name="app"].image`
+        path: String,
+        /// Who owns it now; empty when nobody says.
+        manager: String,
+    },
+    /// The server would not take the release's object any more.
+    Refused(String),
+}
+
+/// Every deviating object.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Drift {
+    /// What deviates, by object.
+    pub objects: BTreeMap<ObjectRef, Vec<Deviation>>,
+}
+
+impl Drift {
+    /// Nothing deviates.
+    pub fn is_empty(&self) -> bool {
+        self.objects.is_empty()
+    }
+
+    /// For state: one line an object, at most fifty objects, then their number under the key `...`.
+    pub fn compact(&self) -> BTreeMap<String, String> {
+        let mut all: BTreeMap<String, String> = self
+            .objects
+            .iter()
+            .take(LISTED)
+            .map(|(object, deviations)| (object.to_string(), line(deviations)))
+            .collect();
+        if self.objects.len() > LISTED {
+            let more = self.objects.len() - LISTED;
+            all.insert("...".to_owned(), format!("{more} more objects"));
+        }
+        all
+    }
+}
+
+fn line(deviations: &[Deviation]) -> String {
+    let mut parts: Vec<String> = deviations
+        .iter()
+        .take(FIELDS)
+        .map(|deviation| match deviation {
+            Deviation::Missing => "missing".to_owned(),
+            Deviation::Field { path, manager } if manager.is_empty() => format!("{path} changed"),
+            Deviation::Field { path, manager } => format!("{path} changed by {manager}"),
+            Deviation::Refused(why) => format!("refused by the server: {why}"),
+        })
+        .collect();
+    if deviations.len() > FIELDS {
+        parts.push(format!("{} more fields", deviations.len() - FIELDS));
+    }
+    parts.join(", ")
+}
+
+impl Releases {
+    /// Compares a revision's objects with the live ones.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the cluster answers besides "not found" and apply conflicts.
+    pub async fn drift(
+        &self,
+        release: &Release,
+        options: &DriftOptions,
+        cancel: &CancellationToken,
+    ) -> Result<Drift, Error> {
+        let values = parse(&release.manifest)?;
+        let discovery = self
+            .cluster
+            .discovery(cancel)
+            .await
+            .map_err(Error::cluster(&release.id, "reading what the cluster offers"))?;
+        let scopes = Scopes::new(discovery, &values);
+        let mut objects = Vec::new();
+        let mut drift = Drift::default();
+        for value in values {
+            let reference = ObjectRef::of(&value);
+            match place(value, &release.id, &scopes)? {
+                Some(mut object) if !object.generated() => {
+                    stamp(&mut object.value, &release.id);
+                    objects.push(object);
+                }
+                Some(_) => {}
+                // The kind is gone, and its objects with it.
+                None => {
+                    if let Some(reference) = reference {
+                        drift.objects.insert(reference, vec![Deviation::Missing]);
+                    }
+                }
+            }
+        }
+        let checks = objects
+            .iter()
+            .map(|object| self.check(release, object, options, cancel));
+        let mut checks = stream::iter(checks).buffered(PARALLEL);
+        let mut position = 0;
+        while let Some(found) = checks.next().await {
+            let found = found?;
+            if !found.is_empty() {
+                let reference = objects[position].reference.clone();
+                drift.objects.insert(reference, found);
+            }
+            position += 1;
+        }
+        Ok(drift)
+    }
+
+    async fn check(
+        &self,
+        release: &Release,
+        object: &Object,
+        options: &DriftOptions,
+        cancel: &CancellationToken,
+    ) -> Result<Vec<Deviation>, Error> {
+        let reference = &object.reference;
+        let live = match self.cluster.get(reference, cancel).await {
+            Ok(Some(live)) => live,
+            Ok(None) | Err(ClusterError::UnknownKind { .. }) => {
+                return Ok(vec![Deviation::Missing]);
+            }
+            Err(error) => {
+                return Err(Error::cluster(&release.id, format!("reading {reference}"))(error));
+            }
+        };
+        if contains(&live, &object.value) {
+            return Ok(Vec::new());
+        }
+        let write = WriteOptions {
+            dry_run: true,
+            force: true,
+            ..WriteOptions::default()
+        };
+        let target = match self.cluster.apply(&object.value, &write, cancel).await {
+            Ok(target) => target,
+            Err(ClusterError::Invalid { message, causes, .. }) => {
+                let fields: Vec<String> = causes.into_iter().map(|cause| cause.field).collect();
+                // The server's text quotes values; its fields do not.
+                let why = if fields.is_empty() && object.reference.kind != "Secret" {
+                    message
+                } else {
+                    fields.join(", ")
+                };
+                return Ok(vec![Deviation::Refused(why)]);
+            }
+            Err(error) => {
+                let doing = format!("comparing {reference} by a dry run");
+                return Err(Error::cluster(&release.id, doing)(error));
+            }
+        };
+        let mut found = Vec::new();
+        let mut path = Vec::new();
+        compare(&object.value, &live, &target, &live, &mut path, &mut found);
+        found.retain(|deviation| wanted(deviation, options));
+        found.sort();
+        found.dedup();
+        Ok(found)
+    }
+}
+
+/// Whether every field of `ours` is in `live` as it is.
+fn contains(live: &Value, ours: &Value) -> bool {
+    match (live, ours) {
+        (Value::Object(live), Value::Object(ours)) => ours.iter().all(|(key, ours)| {
+            match live.get(key) {
+                Some(live) => contains(live, ours),
+                None => empty(ours),
+            }
+        }),
+        (Value::Array(live), Value::Array(ours)) => {
+            live.len() == ours.len() && live.iter().zip(ours).all(|(live, ours)| contains(live, ours))
+        }
+        (Value::Number(live), Value::Number(ours)) => live.as_f64() == ours.as_f64(),
+        _ => live == ours || (live.is_null() && empty(ours)),
+    }
+}
+
+/// Servers leave out what says nothing.
+fn empty(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Object(map) => map.values().all(empty),
+        Value::Array(items) => items.is_empty(),
+        _ => false,
+    }
+}
+
+/// Finds where the live object and the one that an apply would make differ, as far as the release
+/// speaks of it.
+fn compare<'a>(
+    ours: &Value,
+    live: &'a Value,
+    target: &Value,
+    root: &Value,
+    path: &mut Vec<Step<'a>>,
+    found: &mut Vec<Deviation>,
+) {
+    if live == target {
+        return;
+    }
+    match (ours, live, target) {
+        (Value::Object(ours), Value::Object(live_map), Value::Object(target)) => {
+            for (key, ours) in ours {
+                // The live key lives as long as the live object.
+                let Some((key, live)) = live_map.get_key_value(key) else {
+                    if target.get(key).is_some_and(|target| !empty(target)) {
+                        let text = format!("{}{}", print(path), field(key));
+                        found.push(Deviation::Field {
+                            path: text,
+                            manager: String::new(),
+                        });
+                    }
+                    continue;
+                };
+                let target = target.get(key).unwrap_or(&Value::Null);
+                path.push(Step::Field(key));
+                compare(ours, live, target, root, path, found);
+                path.pop();
+            }
+        }
+        (Value::Array(ours), Value::Array(live), Value::Array(target))
+            if ours.len() == live.len() && live.len() == target.len() =>
+        {
+            for (index, ((ours, live), target)) in ours.iter().zip(live).zip(target).enumerate() {
+                path.push(Step::Element(index, live));
+                compare(ours, live, target, root, path, found);
+                path.pop();
+            }
+        }
+        _ => {
+            let mut managers = owners(root, path);
+            // An earlier apply of ours is no explanation of a difference.
+            managers.retain(|(manager, _)| manager != crate::cluster::FIELD_MANAGER);
+            let (manager, subresource) = managers.pop().unwrap_or_default();
+            let manager = if subresource.is_empty() {
+                manager
+            } else {
+                format!("{manager}/{subresource}")
+            };
+            found.push(Deviation::Field {
+                path: print(path),
+                manager,
+            });
+        }
+    }
+}
+
+fn field(name: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    if !name.is_empty() && name.chars().all(plain) {
+        format!(".{name}")
+    } else {
+        format!("[{name:?}]")
+    }
+}
+
+fn print(path: &[Step<'_>]) -> String {
+    path.iter().fold(String::new(), |mut text, step| {
+        match step {
+            Step::Field(name) => text.push_str(&field(name)),
+            Step::Element(index, element) => {
+                match element.get("name").and_then(Value::as_str) {
+                    Some(name) => text.push_str(&format!("[name={name:?}]")),
+                    None => text.push_str(&format!("[{index}]")),
+                }
+            }
+        }
+        text
+    })
+}
+
+/// Programs that change fields because that is their work.
+const CONTROLLERS: &[&str] = &[
+    "kube-controller-manager",
+    "kube-scheduler",
+    "cloud-controller-manager",
+    "kubelet",
+    "kube-apiserver",
+    "keda-operator",
+    "vpa-updater",
+    "vpa-recommender",
+    "vpa-admission-controller",
+    "cluster-proportional-autoscaler",
+    "cainjector",
+    "cert-manager-cainjector",
+];
+
+fn wanted(deviation: &Deviation, options: &DriftOptions) -> bool {
+    let Deviation::Field { path, manager } = deviation else {
+        return true;
+    };
+    let program = manager.split('/').next().unwrap_or_default();
+    if CONTROLLERS.contains(&program)
+        || options.ignore_managers.iter().any(|own| own == program)
+    {
+        return false;
+    }
+    !options.ignore_fields.iter().any(|ignored| {
+        path.strip_prefix(ignored.as_str())
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn differences(ours: &Value, live: &Value, target: &Value) -> Vec<Deviation> {
+        let mut found = Vec::new();
+        compare(ours, live, target, live, &mut Vec::new(), &mut found);
+        found
+    }
+
+    #[test]
+    fn fields_of_others_are_no_drift() {
+        let ours = json!({"spec": {"a": 1, "list": [{"name": "x"}]}});
+        let live = json!({"spec": {"a": 1.0, "b": 2, "list": [{"name": "x", "more": 1}]}, "status": {}});
+        assert!(contains(&live, &ours));
+        assert!(!contains(&json!({"spec": {"a": 2}}), &ours));
+    }
+
+    #[test]
+    fn a_field_changed_by_hand_is_named_with_its_manager() {
+        let ours = json!({"spec": {"replicas": 1, "containers": [{"name": "app", "image": "a"}]}});
+        let live = json!({"metadata": {"managedFields": [{"manager": "kubectl-edit", "fieldsV1": {
+            "f:spec": {"f:replicas": {}, "f:containers": {"k:{\"name\":\"app\"}": {"f:image": {}}}}}}]},
+            "spec": {"replicas": 3, "containers": [{"name": "app", "image": "b"}]}});
+        let target = json!({"spec": {"replicas": 1, "containers": [{"name": "app", "image": "a"}]}});
+        let by = |path: &str| Deviation::Field {
+            path: path.to_owned(),
+            manager: "kubectl-edit".to_owned(),
+        };
+        let mut found = differences(&ours, &live, &target);
+        found.sort();
+        assert_eq!(found, [by(".spec.containers[name=\"app\"].image"), by(".spec.replicas")]);
+    }
+
+    #[test]
+    fn what_the_server_only_writes_differently_is_no_drift() {
+        let ours = json!({"cpu": "1000m"});
+        let live = json!({"cpu": "1"});
+        assert_eq!(differences(&ours, &live, &live), []);
+        assert_eq!(differences(&ours, &json!({}), &json!({})), []);
+        assert_eq!(differences(&ours, &json!({}), &live).len(), 1);
+    }
+
+    #[test]
+    fn controllers_and_ignored_fields_are_no_drift() {
+        let deviation = |path: &str, manager: &str| Deviation::Field {
+            path: path.to_owned(),
+            manager: manager.to_owned(),
+        };
+        let options = DriftOptions {
+            ignore_fields: vec![".spec.a".into()],
+            ignore_managers: vec!["mine".into()],
+        };
+        for (deviation, expected) in [
+            (deviation(".spec.replicas", "kube-controller-manager/scale"), false),
+            (deviation(".spec.replicas", "kubectl/scale"), true),
+            (deviation(".spec.a.b", "kubectl"), false),
+            (deviation(".spec.ab", "kubectl"), true),
+            (deviation(".spec.b", "mine"), false),
+            (Deviation::Missing, true),
+        ] {
+            assert_eq!(wanted(&deviation, &options), expected, "{deviation:?}");
+        }
+    }
+
+    #[test]
+    fn state_keeps_fifty_objects_and_then_a_number() {
+        let drift = Drift {
+            objects: (0..60)
+                .map(|i| {
+                    let object = ObjectRef::namespaced("v1", "ConfigMap", "a", &format!("{i:02}"));
+                    (object, vec![Deviation::Missing])
+                })
+                .collect(),
+        };
+        let compact = drift.compact();
+        assert_eq!(compact.len(), 51);
+        assert_eq!(compact["..."], "10 more objects");
+        assert_eq!(compact["v1 ConfigMap a/00"], "missing");
+    }
+}

@@ -19,5 +19,5 @@ pub use cluster::{
     FieldCause, FieldConflict, ListQuery, ObjectRef, Patch, Propagation, ServerVersion,
     WriteOptions,
 };
-pub use release::{Releases, ReleaseId};
+pub use release::{ReleaseId, Releases};
 pub use render::{Capabilities, RenderOptions, Rendered, render};

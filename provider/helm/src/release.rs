@@ -32,7 +32,7 @@ use crate::cluster::Cluster;
 
 pub use codec::{MAX_RECORD, decode, encode};
 pub use drift::{Deviation, Drift, DriftOptions};
-pub use error::Error;
+pub use error::{Busy, Error};
 pub use kstatus::{Readiness, readiness};
 pub use objects::{MANAGED_BY, RELEASE_NAME, RELEASE_NAMESPACE, RESOURCE_POLICY};
 pub use options::{CrdPolicy, Options, UninstallOptions, ValuesPolicy, Wait};

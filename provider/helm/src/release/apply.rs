@@ -21,7 +21,7 @@ use crate::render::{UNINSTALL_ORDER, kind_order};
 /// Requests under way at once for objects of one kind.
 const PARALLEL: usize = 8;
 /// How long CRDs may take to be served.
-const CRD_TIMEOUT: Duration = Duration::from_secs(60);
+const CRD_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// What writing needs.
 #[derive(Clone, Copy)]
@@ -129,7 +129,11 @@ impl Writer<'_> {
         if migrate {
             self.migrate(&object.reference).await.map_err(failed)?;
         }
-        match self.cluster.apply(&object.value, &options, self.cancel).await {
+        match self
+            .cluster
+            .apply(&object.value, &options, self.cancel)
+            .await
+        {
             Ok(_) => Ok(()),
             Err(ClusterError::Invalid { causes, .. }) if immutable(&causes) => {
                 if !self.options.replace_immutable {
@@ -189,9 +193,7 @@ impl Writer<'_> {
         propagation: Propagation,
     ) -> Result<(Vec<ObjectRef>, Vec<String>), Error> {
         let mut ordered: Vec<&Object> = objects.iter().filter(|o| !o.generated()).collect();
-        ordered.sort_by(|a, b| {
-            kind_order(UNINSTALL_ORDER, &a.reference.kind, &b.reference.kind)
-        });
+        ordered.sort_by(|a, b| kind_order(UNINSTALL_ORDER, &a.reference.kind, &b.reference.kind));
         let mut deleted = Vec::new();
         let mut left = Vec::new();
         for run in ordered.chunk_by(|a, b| a.reference.kind == b.reference.kind) {

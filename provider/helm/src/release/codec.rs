@@ -18,7 +18,14 @@ pub const MAX_RECORD: usize = 1_048_576;
 /// A record that unpacks to more than this is an attack or a defect.
 const MAX_JSON: u64 = 256 << 20;
 /// The labels that belong to Helm.
-const SYSTEM_LABELS: [&str; 6] = ["name", "owner", "status", "version", "createdAt", "modifiedAt"];
+const SYSTEM_LABELS: [&str; 6] = [
+    "name",
+    "owner",
+    "status",
+    "version",
+    "createdAt",
+    "modifiedAt",
+];
 /// Tells a live process from a dead one; Helm's own writes drop it.
 pub(super) const HEARTBEAT: &str = "managedk8s/heartbeat";
 
@@ -156,7 +163,10 @@ pub(super) fn from_secret(secret: &Value) -> Result<Release, Error> {
 
 /// Refuses labels that are Helm's own.
 pub(super) fn check_labels(labels: &BTreeMap<String, String>) -> Result<(), Error> {
-    match labels.keys().find(|key| SYSTEM_LABELS.contains(&key.as_str())) {
+    match labels
+        .keys()
+        .find(|key| SYSTEM_LABELS.contains(&key.as_str()))
+    {
         Some(key) => Err(Error::ReservedLabel(key.clone())),
         None => Ok(()),
     }
@@ -226,7 +236,11 @@ mod tests {
         assert_eq!(after.to_json(true), before.to_json(true));
         assert_eq!(after.labels, before.labels);
         assert_eq!(after.created_at.as_deref(), Some("1700000100"));
-        assert_eq!(after.config["replicas"], json!(3.0), "numbers are floats again");
+        assert_eq!(
+            after.config["replicas"],
+            json!(3.0),
+            "numbers are floats again"
+        );
     }
 
     #[test]
@@ -247,13 +261,20 @@ mod tests {
         let mut state = 1_u64;
         let noise: String = (0..3_000_000)
             .map(|_| {
-                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                state = state
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(1);
                 char::from(b'!' + (state >> 33) as u8 % 90)
             })
             .collect();
         big.chart.files = vec![File::new("README.md", noise.clone())];
-        assert!(encode(&big).is_ok(), "files that only people read are left out");
+        assert!(
+            encode(&big).is_ok(),
+            "files that only people read are left out"
+        );
         big.manifest = noise;
-        assert!(matches!(encode(&big), Err(Error::RecordTooLarge { size, .. }) if size > MAX_RECORD));
+        assert!(
+            matches!(encode(&big), Err(Error::RecordTooLarge { size, .. }) if size > MAX_RECORD)
+        );
     }
 }

@@ -17,7 +17,7 @@ use super::codec::check_labels;
 use super::lookup::ClusterLookup;
 use super::objects::{Object, Scopes, parse, place, stamp};
 use super::{
-    CrdPolicy, Error, Info, Options, Release, ReleaseId, Releases, Status, UninstallOptions,
+    Busy, CrdPolicy, Error, Info, Options, Release, ReleaseId, Releases, Status, UninstallOptions,
     ValuesPolicy, Wait, hooks,
 };
 use crate::chart::Chart;
@@ -129,7 +129,15 @@ impl Releases {
 
         let revision = history.last().map_or(0, |last| last.revision) + 1;
         let rendered = self
-            .render_with(id, chart, &values, revision, basis.is_some(), options, cancel)
+            .render_with(
+                id,
+                chart,
+                &values,
+                revision,
+                basis.is_some(),
+                options,
+                cancel,
+            )
             .await?;
         let now = self.store.now();
         let info = Info {
@@ -155,7 +163,11 @@ impl Releases {
                 !work.current.iter().any(same)
             })
             .collect();
-        let operation = if way == Way::Install { "install" } else { "update" };
+        let operation = if way == Way::Install {
+            "install"
+        } else {
+            "update"
+        };
         let existing = writer.existing(&fresh, operation).await?;
         work.created = fresh
             .iter()
@@ -185,8 +197,16 @@ impl Releases {
         let revision = history.last().map_or(0, |last| last.revision) + 1;
         let basis = basis(&history);
         let values = effective(values, basis, options.values);
-        self.render_with(id, chart, &values, revision, basis.is_some(), options, cancel)
-            .await
+        self.render_with(
+            id,
+            chart,
+            &values,
+            revision,
+            basis.is_some(),
+            options,
+            cancel,
+        )
+        .await
     }
 
     /// Brings an earlier revision back as a new one; without a number the one before the last.
@@ -219,7 +239,7 @@ impl Releases {
         next.revision = last.revision + 1;
         next.created_at = None;
         next.heartbeat = None;
-        next.apply_method = "ssa".to_owned();
+        "ssa".clone_into(&mut next.apply_method);
         next.info = Info {
             first_deployed: last.info.first_deployed,
             last_deployed: Some(self.store.now()),
@@ -282,7 +302,7 @@ impl Releases {
             }
             let waited = self.clock.now().saturating_duration_since(start);
             if waited >= timeout {
-                return Err(Error::Busy {
+                return Err(Error::Busy(Box::new(Busy {
                     release: id.clone(),
                     revision: last.revision,
                     status: last.info.status.as_str().to_owned(),
@@ -293,7 +313,7 @@ impl Releases {
                         .unwrap_or_default(),
                     takeover: limit,
                     retry_in: limit.saturating_sub(silent),
-                });
+                })));
             }
             let nap = Duration::from_secs(2).min(timeout.saturating_sub(waited));
             pause(&*self.clock, nap.max(Duration::from_millis(100)), cancel)
@@ -302,7 +322,10 @@ impl Releases {
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one call per way, all of it needed")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one call per way, all of it needed"
+    )]
     async fn render_with(
         &self,
         id: &ReleaseId,
@@ -387,13 +410,19 @@ impl Releases {
             let outcome = match writer.options.crds {
                 CrdPolicy::Skip => continue,
                 CrdPolicy::Create => {
-                    match self.cluster.create(&object.value, &options, writer.cancel).await {
+                    match self
+                        .cluster
+                        .create(&object.value, &options, writer.cancel)
+                        .await
+                    {
                         Err(ClusterError::AlreadyExists { .. }) => continue,
                         outcome => outcome,
                     }
                 }
                 CrdPolicy::CreateAndUpdate => {
-                    self.cluster.apply(&object.value, &options, writer.cancel).await
+                    self.cluster
+                        .apply(&object.value, &options, writer.cancel)
+                        .await
                 }
             };
             outcome.map_err(Error::cluster(writer.id, doing()))?;
@@ -579,7 +608,9 @@ impl Releases {
             })
             .cloned()
             .collect();
-        let (_, left) = writer.delete_all(&vanished, Propagation::Background).await?;
+        let (_, left) = writer
+            .delete_all(&vanished, Propagation::Background)
+            .await?;
         for left in left {
             tracing::info!(release = %writer.id, "object left in place: {left}");
         }
@@ -626,9 +657,10 @@ impl Releases {
         if !options.rollback_on_failure || matches!(work.way, Way::Rollback(_)) {
             return error;
         }
-        let good = history.iter().rev().find(|revision| {
-            matches!(revision.info.status, Status::Deployed | Status::Superseded)
-        });
+        let good = history
+            .iter()
+            .rev()
+            .find(|revision| matches!(revision.info.status, Status::Deployed | Status::Superseded));
         let back = match good {
             Some(good) => {
                 let options = Options {

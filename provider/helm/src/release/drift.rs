@@ -6,6 +6,7 @@
 //! person changed is, named with its manager.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use futures::StreamExt as _;
 use futures::stream;
@@ -112,7 +113,10 @@ impl Releases {
             .cluster
             .discovery(cancel)
             .await
-            .map_err(Error::cluster(&release.id, "reading what the cluster offers"))?;
+            .map_err(Error::cluster(
+                &release.id,
+                "reading what the cluster offers",
+            ))?;
         let scopes = Scopes::new(discovery, &values);
         let mut objects = Vec::new();
         let mut drift = Drift::default();
@@ -162,7 +166,9 @@ impl Releases {
                 return Ok(vec![Deviation::Missing]);
             }
             Err(error) => {
-                return Err(Error::cluster(&release.id, format!("reading {reference}"))(error));
+                return Err(Error::cluster(&release.id, format!("reading {reference}"))(
+                    error,
+                ));
             }
         };
         if contains(&live, &object.value) {
@@ -175,7 +181,9 @@ impl Releases {
         };
         let target = match self.cluster.apply(&object.value, &write, cancel).await {
             Ok(target) => target,
-            Err(ClusterError::Invalid { message, causes, .. }) => {
+            Err(ClusterError::Invalid {
+                message, causes, ..
+            }) => {
                 let fields: Vec<String> = causes.into_iter().map(|cause| cause.field).collect();
                 // The server's text quotes values; its fields do not.
                 let why = if fields.is_empty() && object.reference.kind != "Secret" {
@@ -203,14 +211,18 @@ impl Releases {
 /// Whether every field of `ours` is in `live` as it is.
 fn contains(live: &Value, ours: &Value) -> bool {
     match (live, ours) {
-        (Value::Object(live), Value::Object(ours)) => ours.iter().all(|(key, ours)| {
-            match live.get(key) {
+        (Value::Object(live), Value::Object(ours)) => {
+            ours.iter().all(|(key, ours)| match live.get(key) {
                 Some(live) => contains(live, ours),
                 None => empty(ours),
-            }
-        }),
+            })
+        }
         (Value::Array(live), Value::Array(ours)) => {
-            live.len() == ours.len() && live.iter().zip(ours).all(|(live, ours)| contains(live, ours))
+            live.len() == ours.len()
+                && live
+                    .iter()
+                    .zip(ours)
+                    .all(|(live, ours)| contains(live, ours))
         }
         (Value::Number(live), Value::Number(ours)) => live.as_f64() == ours.as_f64(),
         _ => live == ours || (live.is_null() && empty(ours)),
@@ -300,12 +312,10 @@ fn print(path: &[Step<'_>]) -> String {
     path.iter().fold(String::new(), |mut text, step| {
         match step {
             Step::Field(name) => text.push_str(&field(name)),
-            Step::Element(index, element) => {
-                match element.get("name").and_then(Value::as_str) {
-                    Some(name) => text.push_str(&format!("[name={name:?}]")),
-                    None => text.push_str(&format!("[{index}]")),
-                }
-            }
+            Step::Element(index, element) => match element.get("name").and_then(Value::as_str) {
+                Some(name) => text.push_str(&format!("[name={name:?}]")),
+                None => text.push_str(&format!("[{index}]")),
+            },
         }
         text
     })
@@ -332,9 +342,7 @@ fn wanted(deviation: &Deviation, options: &DriftOptions) -> bool {
         return true;
     };
     let program = manager.split('/').next().unwrap_or_default();
-    if CONTROLLERS.contains(&program)
-        || options.ignore_managers.iter().any(|own| own == program)
-    {
+    if CONTROLLERS.contains(&program) || options.ignore_managers.iter().any(|own| own == program) {
         return false;
     }
     !options.ignore_fields.iter().any(|ignored| {
@@ -357,7 +365,8 @@ mod tests {
     #[test]
     fn fields_of_others_are_no_drift() {
         let ours = json!({"spec": {"a": 1, "list": [{"name": "x"}]}});
-        let live = json!({"spec": {"a": 1.0, "b": 2, "list": [{"name": "x", "more": 1}]}, "status": {}});
+        let live =
+            json!({"spec": {"a": 1.0, "b": 2, "list": [{"name": "x", "more": 1}]}, "status": {}});
         assert!(contains(&live, &ours));
         assert!(!contains(&json!({"spec": {"a": 2}}), &ours));
     }
@@ -368,14 +377,21 @@ mod tests {
         let live = json!({"metadata": {"managedFields": [{"manager": "kubectl-edit", "fieldsV1": {
             "f:spec": {"f:replicas": {}, "f:containers": {"k:{\"name\":\"app\"}": {"f:image": {}}}}}}]},
             "spec": {"replicas": 3, "containers": [{"name": "app", "image": "b"}]}});
-        let target = json!({"spec": {"replicas": 1, "containers": [{"name": "app", "image": "a"}]}});
+        let target =
+            json!({"spec": {"replicas": 1, "containers": [{"name": "app", "image": "a"}]}});
         let by = |path: &str| Deviation::Field {
             path: path.to_owned(),
             manager: "kubectl-edit".to_owned(),
         };
         let mut found = differences(&ours, &live, &target);
         found.sort();
-        assert_eq!(found, [by(".spec.containers[name=\"app\"].image"), by(".spec.replicas")]);
+        assert_eq!(
+            found,
+            [
+                by(".spec.containers[name=\"app\"].image"),
+                by(".spec.replicas")
+            ]
+        );
     }
 
     #[test]
@@ -398,7 +414,10 @@ mod tests {
             ignore_managers: vec!["mine".into()],
         };
         for (deviation, expected) in [
-            (deviation(".spec.replicas", "kube-controller-manager/scale"), false),
+            (
+                deviation(".spec.replicas", "kube-controller-manager/scale"),
+                false,
+            ),
             (deviation(".spec.replicas", "kubectl/scale"), true),
             (deviation(".spec.a.b", "kubectl"), false),
             (deviation(".spec.ab", "kubectl"), true),

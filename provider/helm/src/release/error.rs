@@ -6,6 +6,27 @@ use super::ReleaseId;
 use crate::cluster::{ClusterError, FieldCause, ObjectRef};
 use crate::render;
 
+/// Someone else works on a release.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "another operation (install/upgrade/rollback) is in progress on release {release}: revision {revision} is {status} since {since}; it is taken over when it has not shown life for {}s, so run again in {}s, or end the other process",
+    .takeover.as_secs(), .retry_in.as_secs()
+)]
+pub struct Busy {
+    /// The release.
+    pub release: ReleaseId,
+    /// The revision under way.
+    pub revision: u32,
+    /// Its status.
+    pub status: String,
+    /// When it began, RFC 3339.
+    pub since: String,
+    /// After how long without a sign of life it is taken over.
+    pub takeover: Duration,
+    /// When to come back.
+    pub retry_in: Duration,
+}
+
 /// Why an operation on a release failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -26,26 +47,12 @@ pub enum Error {
     #[error("unable to build kubernetes objects from release manifest: {0}")]
     Manifest(String),
     /// Someone else works on the release.
-    #[error(
-        "another operation (install/upgrade/rollback) is in progress on release {release}: revision {revision} is {status} since {since}; it is taken over when it has not shown life for {}s, so run again in {}s, or end the other process",
-        .takeover.as_secs(), .retry_in.as_secs()
-    )]
-    Busy {
-        /// The release.
-        release: ReleaseId,
-        /// The revision under way.
-        revision: u32,
-        /// Its status.
-        status: String,
-        /// When it began, RFC 3339.
-        since: String,
-        /// After how long without a sign of life it is taken over.
-        takeover: Duration,
-        /// When to come back.
-        retry_in: Duration,
-    },
+    #[error(transparent)]
+    Busy(Box<Busy>),
     /// The next revision was made by someone else at the same moment.
-    #[error("release {release}: revision {revision} was created by someone else at the same time; run again")]
+    #[error(
+        "release {release}: revision {revision} was created by someone else at the same time; run again"
+    )]
     Lost {
         /// The release.
         release: ReleaseId,
@@ -103,7 +110,9 @@ pub enum Error {
         revision: u32,
     },
     /// A Secret is no record.
-    #[error("the release record {namespace}/{secret} cannot be read: {reason}; restore it or delete this one Secret")]
+    #[error(
+        "the release record {namespace}/{secret} cannot be read: {reason}; restore it or delete this one Secret"
+    )]
     Unreadable {
         /// Its namespace.
         namespace: String,
@@ -113,7 +122,9 @@ pub enum Error {
         reason: String,
     },
     /// A record does not fit into a Secret.
-    #[error("release {release}: its record has {size} bytes, a Secret holds 1048576; make the chart's templates or its output smaller, or split it into two releases")]
+    #[error(
+        "release {release}: its record has {size} bytes, a Secret holds 1048576; make the chart's templates or its output smaller, or split it into two releases"
+    )]
     RecordTooLarge {
         /// The release.
         release: ReleaseId,
@@ -124,7 +135,9 @@ pub enum Error {
     #[error("user supplied labels contains system reserved label name: {0}")]
     ReservedLabel(String),
     /// The operation failed and what was there before is back.
-    #[error("release {release} failed, and has been rolled back due to rollback-on-failure being set")]
+    #[error(
+        "release {release} failed, and has been rolled back due to rollback-on-failure being set"
+    )]
     RolledBack {
         /// The release.
         release: ReleaseId,
@@ -132,7 +145,9 @@ pub enum Error {
         source: Box<Error>,
     },
     /// The operation failed and so did the way back.
-    #[error("release {release} failed, and an error occurred while rolling back the release: {rollback}")]
+    #[error(
+        "release {release} failed, and an error occurred while rolling back the release: {rollback}"
+    )]
     RollbackFailed {
         /// The release.
         release: ReleaseId,

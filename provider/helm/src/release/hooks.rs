@@ -26,7 +26,8 @@ pub(super) async fn run(
     for (done, &index) in order.iter().enumerate() {
         let hook = &mut release.hooks[index];
         if hook.delete_policies.is_empty() {
-            hook.delete_policies.push(HookDeletePolicy::BeforeHookCreation);
+            hook.delete_policies
+                .push(HookDeletePolicy::BeforeHookCreation);
         }
         let failed = |hook: &HookRecord, reason: String| Error::Hook {
             event: event.to_string(),
@@ -34,7 +35,10 @@ pub(super) async fn run(
             reason,
         };
         let objects = build(writer, hook).await?;
-        if hook.delete_policies.contains(&HookDeletePolicy::BeforeHookCreation) {
+        if hook
+            .delete_policies
+            .contains(&HookDeletePolicy::BeforeHookCreation)
+        {
             remove(writer, hook, &objects).await?;
         }
         if let Some(store) = store {
@@ -63,11 +67,7 @@ pub(super) async fn run(
     succeeded(writer, release, &order).await
 }
 
-async fn record(
-    store: &Store,
-    release: &Release,
-    cancel: &CancellationToken,
-) -> Result<(), Error> {
+async fn record(store: &Store, release: &Release, cancel: &CancellationToken) -> Result<(), Error> {
     let mut release = release.clone();
     release.heartbeat = Some(store.now());
     store.update(&release, cancel).await
@@ -77,7 +77,10 @@ async fn record(
 async fn succeeded(writer: &Writer<'_>, release: &Release, order: &[usize]) -> Result<(), Error> {
     for &index in order.iter().rev() {
         let hook = &release.hooks[index];
-        if hook.delete_policies.contains(&HookDeletePolicy::HookSucceeded) {
+        if hook
+            .delete_policies
+            .contains(&HookDeletePolicy::HookSucceeded)
+        {
             let objects = build(writer, hook).await?;
             remove(writer, hook, &objects).await?;
         }
@@ -113,13 +116,22 @@ async fn one(writer: &Writer<'_>, objects: &[Object]) -> Result<(), String> {
     for object in objects {
         let options = WriteOptions::default();
         let written = if object.generated() {
-            writer.cluster.create(&object.value, &options, writer.cancel).await
+            writer
+                .cluster
+                .create(&object.value, &options, writer.cancel)
+                .await
         } else {
-            writer.cluster.apply(&object.value, &options, writer.cancel).await
+            writer
+                .cluster
+                .apply(&object.value, &options, writer.cancel)
+                .await
         };
         let live = written.map_err(|error| format!("{}: {error}", describe(&object.reference)))?;
         let reference = ObjectRef::of(&live).unwrap_or_else(|| object.reference.clone());
-        writer.waiter(writer.options.timeout).ran(&reference).await?;
+        writer
+            .waiter(writer.options.timeout)
+            .ran(&reference)
+            .await?;
     }
     Ok(())
 }
@@ -143,5 +155,8 @@ async fn remove(writer: &Writer<'_>, hook: &HookRecord, objects: &[Object]) -> R
             }
         }
     }
-    writer.waiter(writer.options.timeout).gone(&references).await
+    writer
+        .waiter(writer.options.timeout)
+        .gone(&references)
+        .await
 }

@@ -41,7 +41,10 @@ fn number(object: &Value, path: &str) -> Option<i64> {
 }
 
 fn text<'a>(object: &'a Value, path: &str) -> &'a str {
-    object.pointer(path).and_then(Value::as_str).unwrap_or_default()
+    object
+        .pointer(path)
+        .and_then(Value::as_str)
+        .unwrap_or_default()
 }
 
 fn told(condition: &Condition<'_>) -> String {
@@ -71,7 +74,10 @@ pub fn readiness(object: &Value, jobs: bool) -> Readiness {
     if let Some(condition) = condition(object, "Reconciling").filter(|c| c.status == "True") {
         return progressing(told(&condition));
     }
-    let group = text(object, "/apiVersion").split('/').next().unwrap_or_default();
+    let group = text(object, "/apiVersion")
+        .split('/')
+        .next()
+        .unwrap_or_default();
     match (group, text(object, "/kind")) {
         ("apps" | "extensions", "Deployment") => deployment(object),
         ("apps", "StatefulSet") => stateful_set(object),
@@ -85,9 +91,9 @@ pub fn readiness(object: &Value, jobs: bool) -> Readiness {
         ("v1", "Service") => service(object),
         ("batch", "Job") => job(object, jobs),
         ("apiextensions.k8s.io", "CustomResourceDefinition") => crd(object),
-        ("batch", "CronJob") | ("v1", "ConfigMap" | "Secret") | ("policy", "PodDisruptionBudget") => {
-            Readiness::Ready
-        }
+        ("batch", "CronJob")
+        | ("v1", "ConfigMap" | "Secret")
+        | ("policy", "PodDisruptionBudget") => Readiness::Ready,
         _ => other(object),
     }
 }
@@ -135,13 +141,18 @@ fn deployment(object: &Value) -> Readiness {
     if let Some(behind) = counters(
         object,
         &[
-            ("Available", "/status/availableReplicas", updated.min(wanted)),
+            (
+                "Available",
+                "/status/availableReplicas",
+                updated.min(wanted),
+            ),
             ("Ready", "/status/readyReplicas", wanted),
         ],
     ) {
         return behind;
     }
-    let deadline = number(object, "/spec/progressDeadlineSeconds").is_some_and(|s| s != 2_147_483_647);
+    let deadline =
+        number(object, "/spec/progressDeadlineSeconds").is_some_and(|s| s != 2_147_483_647);
     if deadline
         && progress.is_some_and(|p| p.status != "True" || p.reason != "NewReplicaSetAvailable")
     {
@@ -177,9 +188,7 @@ fn stateful_set(object: &Value) -> Readiness {
     if partition > 0 {
         let updated = number(object, "/status/updatedReplicas").unwrap_or(0);
         if updated < wanted - partition {
-            return progressing(format!(
-                "updated: {updated}, target partition: {partition}"
-            ));
+            return progressing(format!("updated: {updated}, target partition: {partition}"));
         }
         return Readiness::Ready;
     }
@@ -264,7 +273,10 @@ fn crash_loop(object: &Value) -> Option<String> {
     if looping.is_empty() {
         None
     } else {
-        Some(format!("containers in CrashLoop state: {}", looping.join(",")))
+        Some(format!(
+            "containers in CrashLoop state: {}",
+            looping.join(",")
+        ))
     }
 }
 
@@ -327,48 +339,166 @@ mod tests {
             "readyReplicas": 2, "availableReplicas": 2, "conditions": [
                 {"type": "Progressing", "status": "True", "reason": "NewReplicaSetAvailable"},
                 {"type": "Available", "status": "True"}]});
-        assert_eq!(readiness(&deployment(done.clone()), false), Readiness::Ready);
+        assert_eq!(
+            readiness(&deployment(done.clone()), false),
+            Readiness::Ready
+        );
         for (key, value) in [
-            ("observedGeneration", 1), ("replicas", 1), ("replicas", 3), ("updatedReplicas", 1),
-            ("readyReplicas", 1), ("availableReplicas", 1),
+            ("observedGeneration", 1),
+            ("replicas", 1),
+            ("replicas", 3),
+            ("updatedReplicas", 1),
+            ("readyReplicas", 1),
+            ("availableReplicas", 1),
         ] {
             let mut status = done.clone();
             status[key] = json!(value);
-            assert!(is_progressing(&readiness(&deployment(status), false)), "{key} {value}");
+            assert!(
+                is_progressing(&readiness(&deployment(status), false)),
+                "{key} {value}"
+            );
         }
         let mut status = done;
         status["conditions"][0]["reason"] = json!("ProgressDeadlineExceeded");
-        assert!(matches!(readiness(&deployment(status), false), Readiness::Failed(_)));
+        assert!(matches!(
+            readiness(&deployment(status), false),
+            Readiness::Failed(_)
+        ));
         assert!(is_progressing(&readiness(&deployment(json!({})), false)));
     }
 
     #[test]
     fn other_kinds_follow_their_own_rules() {
-        let object = |api: &str, kind: &str, spec: Value, status: Value| {
-            json!({"apiVersion": api, "kind": kind, "metadata": {}, "spec": spec, "status": status})
-        };
+        let object = |api: &str, kind: &str, spec: Value, status: Value| json!({"apiVersion": api, "kind": kind, "metadata": {}, "spec": spec, "status": status});
         let condition = |kind: &str, status: &str| json!({"conditions": [{"type": kind, "status": status, "reason": "R"}]});
         for (object, ready) in [
             (object("v1", "ConfigMap", json!({}), json!({})), true),
-            (object("v1", "PersistentVolumeClaim", json!({}), json!({"phase": "Pending"})), false),
-            (object("v1", "PersistentVolumeClaim", json!({}), json!({"phase": "Bound"})), true),
-            (object("v1", "Service", json!({"type": "LoadBalancer"}), json!({})), false),
-            (object("v1", "Service", json!({"type": "LoadBalancer", "clusterIP": "1.2.3.4"}), json!({})), true),
-            (object("v1", "Pod", json!({}), json!({"phase": "Pending"})), false),
-            (object("v1", "Pod", json!({}), json!({"phase": "Succeeded"})), true),
-            (object("batch/v1", "Job", json!({}), json!({"startTime": "x"})), true),
+            (
+                object(
+                    "v1",
+                    "PersistentVolumeClaim",
+                    json!({}),
+                    json!({"phase": "Pending"}),
+                ),
+                false,
+            ),
+            (
+                object(
+                    "v1",
+                    "PersistentVolumeClaim",
+                    json!({}),
+                    json!({"phase": "Bound"}),
+                ),
+                true,
+            ),
+            (
+                object("v1", "Service", json!({"type": "LoadBalancer"}), json!({})),
+                false,
+            ),
+            (
+                object(
+                    "v1",
+                    "Service",
+                    json!({"type": "LoadBalancer", "clusterIP": "1.2.3.4"}),
+                    json!({}),
+                ),
+                true,
+            ),
+            (
+                object("v1", "Pod", json!({}), json!({"phase": "Pending"})),
+                false,
+            ),
+            (
+                object("v1", "Pod", json!({}), json!({"phase": "Succeeded"})),
+                true,
+            ),
+            (
+                object("batch/v1", "Job", json!({}), json!({"startTime": "x"})),
+                true,
+            ),
             (object("batch/v1", "Job", json!({}), json!({})), false),
-            (object("example.com/v1", "Thing", json!({}), condition("Ready", "False")), false),
-            (object("example.com/v1", "Thing", json!({}), condition("Ready", "True")), true),
-            (object("example.com/v1", "Thing", json!({}), json!({})), true),
-            (object("apiextensions.k8s.io/v1", "CustomResourceDefinition", json!({}), condition("Established", "True")), true),
-            (object("apiextensions.k8s.io/v1", "CustomResourceDefinition", json!({}), json!({})), false),
-            (object("apps/v1", "DaemonSet", json!({}), json!({"observedGeneration": 1, "desiredNumberScheduled": 0})), true),
-            (object("apps/v1", "DaemonSet", json!({}), json!({"desiredNumberScheduled": 0})), false),
-            (object("apps/v1", "StatefulSet", json!({"replicas": 1}), json!({"replicas": 1, "readyReplicas": 1, "currentReplicas": 1})), true),
-            (object("apps/v1", "StatefulSet", json!({"replicas": 1}), json!({"replicas": 1, "readyReplicas": 0})), false),
+            (
+                object(
+                    "example.com/v1",
+                    "Thing",
+                    json!({}),
+                    condition("Ready", "False"),
+                ),
+                false,
+            ),
+            (
+                object(
+                    "example.com/v1",
+                    "Thing",
+                    json!({}),
+                    condition("Ready", "True"),
+                ),
+                true,
+            ),
+            (
+                object("example.com/v1", "Thing", json!({}), json!({})),
+                true,
+            ),
+            (
+                object(
+                    "apiextensions.k8s.io/v1",
+                    "CustomResourceDefinition",
+                    json!({}),
+                    condition("Established", "True"),
+                ),
+                true,
+            ),
+            (
+                object(
+                    "apiextensions.k8s.io/v1",
+                    "CustomResourceDefinition",
+                    json!({}),
+                    json!({}),
+                ),
+                false,
+            ),
+            (
+                object(
+                    "apps/v1",
+                    "DaemonSet",
+                    json!({}),
+                    json!({"observedGeneration": 1, "desiredNumberScheduled": 0}),
+                ),
+                true,
+            ),
+            (
+                object(
+                    "apps/v1",
+                    "DaemonSet",
+                    json!({}),
+                    json!({"desiredNumberScheduled": 0}),
+                ),
+                false,
+            ),
+            (
+                object(
+                    "apps/v1",
+                    "StatefulSet",
+                    json!({"replicas": 1}),
+                    json!({"replicas": 1, "readyReplicas": 1, "currentReplicas": 1}),
+                ),
+                true,
+            ),
+            (
+                object(
+                    "apps/v1",
+                    "StatefulSet",
+                    json!({"replicas": 1}),
+                    json!({"replicas": 1, "readyReplicas": 0}),
+                ),
+                false,
+            ),
         ] {
-            assert_eq!(readiness(&object, false) == Readiness::Ready, ready, "{object}");
+            assert_eq!(
+                readiness(&object, false) == Readiness::Ready,
+                ready,
+                "{object}"
+            );
         }
         let running = object("batch/v1", "Job", json!({}), json!({"startTime": "x"}));
         assert!(is_progressing(&readiness(&running, true)));

@@ -39,7 +39,8 @@ impl ClusterLookup {
                 kind: kind.to_owned(),
             });
         };
-        let namespace = (resource.namespaced && !namespace.is_empty()).then(|| namespace.to_owned());
+        let namespace =
+            (resource.namespaced && !namespace.is_empty()).then(|| namespace.to_owned());
         if name.is_empty() {
             let query = ListQuery {
                 api_version: api_version.to_owned(),
@@ -58,7 +59,11 @@ impl ClusterLookup {
             namespace,
             name: name.to_owned(),
         };
-        Ok(self.cluster.get(&object, &self.cancel).await?.unwrap_or_default())
+        Ok(self
+            .cluster
+            .get(&object, &self.cancel)
+            .await?
+            .unwrap_or_default())
     }
 }
 

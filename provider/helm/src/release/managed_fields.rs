@@ -106,7 +106,8 @@ fn owns(fields: &Value, path: &[Step<'_>]) -> bool {
             } else if let Some(value) = key.strip_prefix("v:") {
                 serde_json::from_str::<Value>(value).is_ok_and(|value| value == **element)
             } else {
-                key.strip_prefix("i:").is_some_and(|i| i == index.to_string())
+                key.strip_prefix("i:")
+                    .is_some_and(|i| i == index.to_string())
             };
             hit && (is_leaf(inner) || owns(inner, rest))
         }),
@@ -118,8 +119,10 @@ fn is_leaf(fields: &Value) -> bool {
 }
 
 fn has_keys(element: &Value, keys: &str) -> bool {
-    serde_json::from_str::<Map<String, Value>>(keys)
-        .is_ok_and(|keys| keys.iter().all(|(key, value)| element.get(key) == Some(value)))
+    serde_json::from_str::<Map<String, Value>>(keys).is_ok_and(|keys| {
+        keys.iter()
+            .all(|(key, value)| element.get(key) == Some(value))
+    })
 }
 
 #[cfg(test)]
@@ -136,7 +139,10 @@ mod tests {
         let after = migrated(&object).expect("an old entry");
         assert_eq!(after.as_array().map(Vec::len), Some(2));
         assert_eq!(after[1]["operation"], "Apply");
-        assert_eq!(after[1]["fieldsV1"], json!({"f:spec": {"f:a": {}, "f:b": {}}}));
+        assert_eq!(
+            after[1]["fieldsV1"],
+            json!({"f:spec": {"f:a": {}, "f:b": {}}})
+        );
         let done = json!({"metadata": {"managedFields": after}});
         assert_eq!(migrated(&done), None);
     }
@@ -157,10 +163,16 @@ mod tests {
             Step::Field("image"),
         ];
         let names = |path: &[Step<'_>]| -> Vec<String> {
-            owners(&object, path).into_iter().map(|(name, _)| name).collect()
+            owners(&object, path)
+                .into_iter()
+                .map(|(name, _)| name)
+                .collect()
         };
         assert_eq!(names(&path), ["kubectl-edit"]);
-        assert_eq!(names(&[Step::Field("spec"), Step::Field("replicas")]), ["kubectl-edit"]);
+        assert_eq!(
+            names(&[Step::Field("spec"), Step::Field("replicas")]),
+            ["kubectl-edit"]
+        );
         assert!(names(&[Step::Field("spec"), Step::Field("paused")]).is_empty());
     }
 }

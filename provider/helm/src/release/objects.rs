@@ -74,7 +74,10 @@ pub(super) struct Scopes {
 impl Scopes {
     pub(super) fn new(discovery: Arc<Discovery>, objects: &[Value]) -> Self {
         let text = |value: &Value, path: &str| {
-            value.pointer(path).and_then(Value::as_str).map(str::to_owned)
+            value
+                .pointer(path)
+                .and_then(Value::as_str)
+                .map(str::to_owned)
         };
         let coming = objects
             .iter()
@@ -178,7 +181,12 @@ pub(super) fn foreign(object: &Value, id: &ReleaseId) -> Option<String> {
     for (table, what, key, wanted) in [
         ("labels", "label", MANAGED_BY, "Helm"),
         ("annotations", "annotation", RELEASE_NAME, &id.name),
-        ("annotations", "annotation", RELEASE_NAMESPACE, &id.namespace),
+        (
+            "annotations",
+            "annotation",
+            RELEASE_NAMESPACE,
+            &id.namespace,
+        ),
     ] {
         let own = object
             .get("metadata")
@@ -198,7 +206,10 @@ pub(super) fn foreign(object: &Value, id: &ReleaseId) -> Option<String> {
     if missing.is_empty() {
         None
     } else {
-        Some(format!("invalid ownership metadata; {}", missing.join("; ")))
+        Some(format!(
+            "invalid ownership metadata; {}",
+            missing.join("; ")
+        ))
     }
 }
 
@@ -226,6 +237,7 @@ mod tests {
     use super::*;
     use crate::cluster::ApiResource;
     use serde_json::json;
+    use std::collections::BTreeSet;
 
     fn scopes(objects: &[Value]) -> Scopes {
         let resource = |kind: &str, namespaced| ApiResource {
@@ -234,7 +246,7 @@ mod tests {
             kind: kind.into(),
             plural: format!("{}s", kind.to_lowercase()),
             namespaced,
-            verbs: Default::default(),
+            verbs: BTreeSet::default(),
         };
         let discovery = Discovery {
             resources: vec![resource("ConfigMap", true), resource("Namespace", false)],
@@ -245,9 +257,7 @@ mod tests {
     #[test]
     fn namespaces_are_filled_in_by_scope() {
         let id = ReleaseId::new("prod", "site");
-        let object = |kind: &str, metadata: Value| {
-            json!({"apiVersion": "v1", "kind": kind, "metadata": metadata})
-        };
+        let object = |kind: &str, metadata: Value| json!({"apiVersion": "v1", "kind": kind, "metadata": metadata});
         let namespace = |value: Value| {
             place(value, &id, &scopes(&[]))
                 .expect("a sound object")
@@ -255,13 +265,20 @@ mod tests {
                 .reference
                 .namespace
         };
-        assert_eq!(namespace(object("ConfigMap", json!({"name": "a"}))).as_deref(), Some("prod"));
+        assert_eq!(
+            namespace(object("ConfigMap", json!({"name": "a"}))).as_deref(),
+            Some("prod")
+        );
         let own = object("ConfigMap", json!({"name": "a", "namespace": "b"}));
         assert_eq!(namespace(own).as_deref(), Some("b"));
         let wide = object("Namespace", json!({"name": "a", "namespace": "b"}));
         assert_eq!(namespace(wide), None);
         let unknown = object("Nothing", json!({"name": "a"}));
-        assert!(place(unknown, &id, &scopes(&[])).expect("a sound object").is_none());
+        assert!(
+            place(unknown, &id, &scopes(&[]))
+                .expect("a sound object")
+                .is_none()
+        );
         assert!(place(object("ConfigMap", json!({})), &id, &scopes(&[])).is_err());
     }
 

@@ -84,7 +84,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            timeout: Duration::from_secs(300),
+            timeout: Duration::from_mins(5),
             wait: Wait::default(),
             hooks: true,
             crds: CrdPolicy::default(),
@@ -123,7 +123,7 @@ pub struct UninstallOptions {
 impl Default for UninstallOptions {
     fn default() -> Self {
         Self {
-            timeout: Duration::from_secs(300),
+            timeout: Duration::from_mins(5),
             wait: true,
             hooks: true,
             keep_history: false,

@@ -410,7 +410,12 @@ impl HookRecord {
             value
                 .get(key)
                 .and_then(Value::as_array)
-                .map(|all| all.iter().filter_map(Value::as_str).map(str::to_owned).collect())
+                .map(|all| {
+                    all.iter()
+                        .filter_map(Value::as_str)
+                        .map(str::to_owned)
+                        .collect()
+                })
                 .unwrap_or_default()
         };
         let run = value.get("last_run").unwrap_or(&Value::Null);
@@ -419,7 +424,10 @@ impl HookRecord {
             kind: text(value, "kind"),
             path: text(value, "path"),
             manifest: text(value, "manifest"),
-            events: words("events").iter().map(|w| HookEvent::parse(w)).collect(),
+            events: words("events")
+                .iter()
+                .map(|w| HookEvent::parse(w))
+                .collect(),
             weight: value.get("weight").and_then(Value::as_i64).unwrap_or(0),
             delete_policies: words("delete_policies")
                 .iter()

@@ -83,8 +83,8 @@ impl Store {
             Err(ClusterError::AlreadyExists { .. }) => Err(lost()),
             Err(unknown @ ClusterError::Unreachable { .. }) => {
                 // The answer is lost, perhaps not the write: look it up.
-                let found = self.cluster.get(&reference(id, release.revision), cancel);
-                match found.await {
+                let reference = reference(id, release.revision);
+                match self.cluster.get(&reference, cancel).await {
                     Ok(Some(found)) if found.get("data") == object.get("data") => Ok(()),
                     Ok(Some(_)) => Err(lost()),
                     Ok(None) | Err(_) => {
@@ -117,7 +117,12 @@ impl Store {
         let patch = Patch::Merge(json!({"metadata": {"annotations": {HEARTBEAT: now}}}));
         let _ = self
             .cluster
-            .patch(&reference(id, revision), &patch, &WriteOptions::default(), cancel)
+            .patch(
+                &reference(id, revision),
+                &patch,
+                &WriteOptions::default(),
+                cancel,
+            )
             .await;
     }
 

@@ -106,9 +106,7 @@ fn canonical(value: &Value) -> String {
             let sorted: BTreeMap<&String, &Value> = map.iter().collect();
             let parts: Vec<String> = sorted
                 .into_iter()
-                .map(|(key, value)| {
-                    format!("{}:{}", Value::from(key.as_str()), canonical(value))
-                })
+                .map(|(key, value)| format!("{}:{}", Value::from(key.as_str()), canonical(value)))
                 .collect();
             format!("{{{}}}", parts.join(","))
         }

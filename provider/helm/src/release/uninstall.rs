@@ -84,7 +84,7 @@ impl Releases {
     ) -> Result<(), Error> {
         last.info.status = Status::Uninstalling;
         last.info.deleted = Some(self.store.now());
-        last.info.description = "Deletion in progress (or silently failed)".to_owned();
+        "Deletion in progress (or silently failed)".clone_into(&mut last.info.description);
         last.heartbeat = None;
         if options.hooks {
             hooks::run(writer, None, last, &HookEvent::PreDelete).await?;
@@ -94,7 +94,10 @@ impl Releases {
         let mut objects = self.build(writer, &last.manifest, false).await?;
         for release in history.iter().filter(|r| r.info.status == Status::Deployed) {
             for object in self.build(writer, &release.manifest, false).await? {
-                if !objects.iter().any(|known| known.reference.same_object(&object.reference)) {
+                if !objects
+                    .iter()
+                    .any(|known| known.reference.same_object(&object.reference))
+                {
                     objects.push(object);
                 }
             }
@@ -109,7 +112,7 @@ impl Releases {
             hooks::run(writer, None, last, &HookEvent::PostDelete).await?;
         }
         last.info.status = Status::Uninstalled;
-        last.info.description = "Uninstallation complete".to_owned();
+        "Uninstallation complete".clone_into(&mut last.info.description);
         self.store.update(last, writer.cancel).await
     }
 }

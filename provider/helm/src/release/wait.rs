@@ -258,7 +258,10 @@ fn pod_reasons(pod: &Value) -> Vec<String> {
                     continue;
                 };
                 let text = |key: &str| state.get(key).and_then(Value::as_str).unwrap_or_default();
-                if !matches!(text("reason"), "" | "Completed" | "PodInitializing" | "ContainerCreating") {
+                if !matches!(
+                    text("reason"),
+                    "" | "Completed" | "PodInitializing" | "ContainerCreating"
+                ) {
                     let container = container["name"].as_str().unwrap_or_default();
                     reasons.push(format!(
                         "container {container}: {} {}",

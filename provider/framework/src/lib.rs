@@ -49,6 +49,7 @@ pub use schema::{
     ValidateRequest, Validator, check_identity, check_schema,
 };
 pub use serve::{Options, Scrub, serve};
+pub use tokio_util::sync::CancellationToken;
 pub use value::{
     Dynamic, FromValue, JsonError, Mismatch, MsgpackError, Number, NumberError, Path, Refinement,
     Step, ToValue, Type, TypeError, Value, wire,

@@ -356,6 +356,9 @@ pub trait Resource<D: Send + Sync + 'static>: Send + Sync {
     fn schema(&self) -> Schema;
 
     /// The identity, if the resource has one. Once given it must stay.
+    ///
+    /// Members that bear the names of attributes of the schema need no further care: where a handler gives no
+    /// identity, the state's attributes of these names are it.
     fn identity_schema(&self) -> Option<IdentitySchema> {
         None
     }

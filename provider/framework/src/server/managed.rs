@@ -106,7 +106,10 @@ impl<P: Provider> Server<P> {
             keep_spelling(&compiled.schema, &current, &mut state);
             answer.new_state = Some(encode(&state, &compiled.ty)?);
             answer.private = response.private.to_bytes().into();
-            let now = finish_identity(compiled, response.identity, blame)?;
+            let now = response
+                .identity
+                .or_else(|| derived_identity(compiled, &state));
+            let now = finish_identity(compiled, now, blame)?;
             if let (Some(before), Some(now)) = (&identity, &now) {
                 same_identity(before, now, blame, &mut diagnostics);
             }
@@ -158,6 +161,7 @@ impl<P: Provider> Server<P> {
             type_name: entry.handler.type_name(),
             prior: prior.clone(),
             planned: planned.clone(),
+            wants_identity: compiled.identity.is_some() && request.planned_identity.is_some(),
         };
         if planned.is_null() {
             let left = self.delete(call, &request, entry, prior).await?;
@@ -333,7 +337,11 @@ impl<P: Provider> Server<P> {
                 ..Default::default()
             });
         }
-        let identity = finish_identity(compiled, response.identity, blame)?;
+        let identity = response.identity.or_else(|| {
+            let state = response.state.as_ref()?;
+            derived_identity(compiled, state)
+        });
+        let identity = finish_identity(compiled, identity, blame)?;
         let mut state = match response.state {
             Some(state) => Finish::Known.value(state, &compiled.ty, blame)?,
             None if by_identity && identity.is_some() => Dynamic::Null,
@@ -442,6 +450,23 @@ pub(super) fn finish_identity(
     Finish::Known.value(identity, ty, blame).map(Some)
 }
 
+/// The identity that follows from a state whose attributes bear the identity's names. Callers that
+/// do not know identities yet send none, and handlers need not care.
+pub(super) fn derived_identity(compiled: &Compiled, state: &Dynamic) -> Option<Dynamic> {
+    let (identity, ty) = compiled.identity.as_ref()?;
+    let members: Option<Vec<_>> = identity
+        .attributes
+        .iter()
+        .map(|attribute| {
+            let value = state.member(attribute.name)?;
+            let usable = value.is_wholly_known() && !value.is_null();
+            usable.then(|| (attribute.name, value.clone()))
+        })
+        .collect();
+    let identity = Dynamic::object(members?);
+    crate::value::fits(&identity, ty).then_some(identity)
+}
+
 fn same_identity(before: &Dynamic, now: &Dynamic, blame: Blame<'_>, diagnostics: &mut Diagnostics) {
     if before.is_wholly_known() && !before.same(now) {
         diagnostics.error(
@@ -460,6 +485,8 @@ struct Applied<'a> {
     type_name: &'a str,
     prior: Dynamic,
     planned: Dynamic,
+    /// The caller knows identities, and the resource has one.
+    wants_identity: bool,
 }
 
 impl Applied<'_> {
@@ -514,7 +541,10 @@ impl Applied<'_> {
                 &blame.to_string(),
             ));
         }
-        let identity = match finish_identity(self.compiled, identity.clone(), blame) {
+        let identity = identity
+            .filter(|identity| !identity.is_null())
+            .or_else(|| derived_identity(self.compiled, &state));
+        let identity = match finish_identity(self.compiled, identity, blame) {
             Ok(identity) => identity,
             Err(_) if failed => None,
             Err(errors) => {
@@ -522,7 +552,7 @@ impl Applied<'_> {
                 None
             }
         };
-        if identity.is_none() && self.compiled.identity.is_some() && !diagnostics.has_errors() {
+        if identity.is_none() && self.wants_identity && !diagnostics.has_errors() {
             diagnostics.error(
                 "no identity after apply",
                 format!("{blame} answered no identity, although {} has one. This is a mistake in the provider; please report it.", self.type_name),

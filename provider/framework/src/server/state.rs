@@ -5,7 +5,7 @@ use proto_plugin::tfplugin6 as wire;
 use super::Server;
 use super::call::Call;
 use super::codec::{decode, encode, encode_identity, raw, raw_json, unreadable};
-use super::managed::finish_identity;
+use super::managed::{derived_identity, finish_identity};
 use super::panics::{catch, collect, outcome};
 use super::registry::find;
 use crate::semantics::{Blame, Finish, forget_write_only, generated_config};
@@ -189,7 +189,10 @@ impl<P: Provider> Server<P> {
         };
         let mut state = Finish::Known.value(state, &compiled.ty, blame)?;
         forget_write_only(&compiled.schema, &mut state);
-        let identity = finish_identity(compiled, response.identity, blame)?;
+        let identity = response
+            .identity
+            .or_else(|| derived_identity(compiled, &state));
+        let identity = finish_identity(compiled, identity, blame)?;
         Ok(wire::move_resource_state::Response {
             target_state: Some(encode(&state, &compiled.ty)?),
             diagnostics: diagnostics.to_wire(),

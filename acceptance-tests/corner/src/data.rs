@@ -1,0 +1,37 @@
+//! A data source.
+
+use framework::{
+    Attribute, DataSource, Dynamic, Outcome, Path, ReadDataRequest, ReadDataResponse, Schema,
+    async_trait,
+};
+
+use crate::store::Store;
+
+pub struct Everything;
+
+#[async_trait]
+impl DataSource<Store> for Everything {
+    fn type_name(&self) -> &'static str {
+        "corner_content"
+    }
+
+    fn schema(&self) -> Schema {
+        Schema::new("The content of a thing.")
+            .attribute("name", Attribute::string("Its name.").required())
+            .attribute("content", Attribute::string("Its content.").computed())
+    }
+
+    async fn read(
+        &self,
+        request: ReadDataRequest<Store>,
+        response: &mut ReadDataResponse,
+    ) -> Outcome {
+        let name: String = request.config.get_at(&Path::of("name"))?;
+        let content = request.data.read(&name)?;
+        response.set_state(&Dynamic::object([
+            ("name", name.into()),
+            ("content", content.map_or(Dynamic::Null, Dynamic::String)),
+        ]));
+        Ok(())
+    }
+}

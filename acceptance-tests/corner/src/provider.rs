@@ -1,0 +1,65 @@
+//! The provider block.
+
+use std::sync::Arc;
+
+use framework::{
+    Attribute, ConfigureRequest, ConfigureResponse, DataSource, Diagnostics, EphemeralResource,
+    FromValue, Function, Provider, Resource, Schema, Value, async_trait,
+};
+
+use crate::store::Store;
+
+pub struct Corner;
+
+#[derive(FromValue)]
+struct Config {
+    directory: Value<String>,
+}
+
+#[async_trait]
+impl Provider for Corner {
+    type Data = Store;
+
+    fn name(&self) -> &'static str {
+        "corner"
+    }
+
+    fn version(&self) -> &'static str {
+        env!("CARGO_PKG_VERSION")
+    }
+
+    fn schema(&self) -> Schema {
+        Schema::new("Keeps objects in files.").attribute(
+            "directory",
+            Attribute::string("Where the files are.").optional(),
+        )
+    }
+
+    async fn configure(
+        &self,
+        request: ConfigureRequest,
+        _: &mut ConfigureResponse,
+    ) -> Result<Store, Diagnostics> {
+        let config: Config = request.config.get()?;
+        Ok(Store::new(config.directory.known()))
+    }
+
+    fn resources(&self) -> Vec<Arc<dyn Resource<Store>>> {
+        vec![Arc::new(crate::thing::Thing)]
+    }
+
+    fn data_sources(&self) -> Vec<Arc<dyn DataSource<Store>>> {
+        vec![Arc::new(crate::data::Everything)]
+    }
+
+    fn ephemeral_resources(&self) -> Vec<Arc<dyn EphemeralResource<Store>>> {
+        vec![Arc::new(crate::ephemeral::Lease)]
+    }
+
+    fn functions(&self) -> Vec<Arc<dyn Function>> {
+        vec![
+            Arc::new(crate::functions::Join),
+            Arc::new(crate::functions::Echo),
+        ]
+    }
+}

@@ -1,0 +1,368 @@
+//! A managed resource with an attribute of every kind.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use framework::{
+    Attribute, CancellationToken, Change, CreateRequest, CreateResponse, DeleteRequest,
+    DeleteResponse, Diagnostics, Dynamic, FromValue, IdentitySchema, ImportRequest, ImportResponse,
+    ModifyPlanRequest, ModifyPlanResponse, MoveStateRequest, MoveStateResponse, Number, Outcome,
+    Path, ReadRequest, ReadResponse, Resource, Schema, ToValue, Type, UpdateRequest,
+    UpdateResponse, UpgradeStateRequest, UpgradeStateResponse, Value, async_trait, validators,
+};
+
+use crate::store::Store;
+
+pub struct Thing;
+
+#[derive(FromValue, ToValue)]
+struct Model {
+    id: Value<String>,
+    name: Value<String>,
+    content: Value<String>,
+    behaviour: Value<String>,
+    size: Value<Number>,
+    ratio: Value<Number>,
+    enabled: Value<bool>,
+    tags: Value<std::collections::BTreeSet<String>>,
+    labels: Value<BTreeMap<String, Value<String>>>,
+    anything: Dynamic,
+    secret: Value<String>,
+    secret_wo: Value<String>,
+    secret_wo_version: Value<i64>,
+    single: Value<Inner>,
+    list: Value<Vec<Inner>>,
+    map: Value<BTreeMap<String, Inner>>,
+    set: Value<Vec<Plain>>,
+    spelled: Value<String>,
+    protected: Value<bool>,
+    revision: Value<i64>,
+}
+
+#[derive(FromValue, ToValue)]
+struct Inner {
+    key: Value<String>,
+    #[object(name = "default")]
+    default_value: Value<i64>,
+    computed: Value<String>,
+}
+
+#[derive(FromValue, ToValue)]
+struct Plain {
+    key: Value<String>,
+    value: Value<String>,
+}
+
+fn inner() -> [(&'static str, Attribute); 3] {
+    [
+        ("key", Attribute::string("A key.").required()),
+        ("default", Attribute::number("Has a default.").default(7)),
+        (
+            "computed",
+            Attribute::string("Chosen by the provider.")
+                .computed()
+                .keep_known(),
+        ),
+    ]
+}
+
+/// What apply chooses for what the plan left open.
+fn fill(model: &mut Model, revision: i64) {
+    let name = model.name.as_known().cloned().unwrap_or_default();
+    model.id = Value::Known(format!("id-{name}"));
+    model.revision = Value::Known(revision);
+    let settle = |inner: &mut Inner| {
+        if inner.computed.is_unknown() {
+            let key = inner.key.as_known().cloned().unwrap_or_default();
+            inner.computed = Value::Known(format!("computed-{key}"));
+        }
+    };
+    if let Value::Known(inner) = &mut model.single {
+        settle(inner);
+    }
+    if let Value::Known(list) = &mut model.list {
+        list.iter_mut().for_each(settle);
+    }
+    if let Value::Known(map) = &mut model.map {
+        map.values_mut().for_each(settle);
+    }
+}
+
+impl Thing {
+    async fn wait_if_asked(model: &Model, cancel: &CancellationToken) -> bool {
+        if model
+            .behaviour
+            .as_known()
+            .is_none_or(|behaviour| behaviour != "slow")
+        {
+            return false;
+        }
+        tokio::select! {
+            () = cancel.cancelled() => true,
+            () = tokio::time::sleep(Duration::from_secs(60)) => false,
+        }
+    }
+}
+
+#[async_trait]
+impl Resource<Store> for Thing {
+    fn type_name(&self) -> &'static str {
+        "corner_thing"
+    }
+
+    fn schema(&self) -> Schema {
+        Schema::new("An attribute of every kind.")
+            .version(2)
+            .attributes([
+                ("id", Attribute::string("Its id.").computed().keep_known()),
+                (
+                    "name",
+                    Attribute::string("Its name.")
+                        .required()
+                        .replace_on_change(),
+                ),
+                ("content", Attribute::string("What is stored.").optional()),
+                (
+                    "behaviour",
+                    Attribute::string("How to misbehave.").optional(),
+                ),
+                (
+                    "size",
+                    Attribute::number("A size.")
+                        .default(3)
+                        .validate(validators::int_between(1, 9)),
+                ),
+                ("ratio", Attribute::number("Any number.").optional()),
+                ("enabled", Attribute::bool("A flag.").default(true)),
+                ("tags", Attribute::set(Type::String, "A set.").optional()),
+                ("labels", Attribute::map(Type::String, "A map.").optional()),
+                (
+                    "anything",
+                    Attribute::any("A value of any type.").optional(),
+                ),
+                (
+                    "secret",
+                    Attribute::string("Hidden.").optional().sensitive(),
+                ),
+                (
+                    "secret_wo",
+                    Attribute::string("Never stored.").optional().write_only(),
+                ),
+                (
+                    "secret_wo_version",
+                    Attribute::number("Its version.").optional(),
+                ),
+                (
+                    "single",
+                    Attribute::single(inner(), "One object.").optional(),
+                ),
+                (
+                    "list",
+                    Attribute::list_of(inner(), "A list of objects.").optional(),
+                ),
+                (
+                    "map",
+                    Attribute::map_of(inner(), "A map of objects.").optional(),
+                ),
+                (
+                    "set",
+                    Attribute::set_of(
+                        [
+                            ("key", Attribute::string("A key.").required()),
+                            ("value", Attribute::string("A value.").default("v")),
+                        ],
+                        "A set of objects.",
+                    )
+                    .optional(),
+                ),
+                (
+                    "spelled",
+                    Attribute::string("Equal whatever its case.")
+                        .optional()
+                        .same_if(|a, b| {
+                            let lower = |v: &Dynamic| v.as_str().map(str::to_lowercase);
+                            lower(a) == lower(b)
+                        }),
+                ),
+                (
+                    "protected",
+                    Attribute::bool("Refuses to be destroyed.").optional(),
+                ),
+                ("revision", Attribute::number("Counts updates.").computed()),
+            ])
+    }
+
+    fn identity_schema(&self) -> Option<IdentitySchema> {
+        Some(IdentitySchema::new().required("name", Type::String, "Its name."))
+    }
+
+    async fn modify_plan(
+        &self,
+        request: ModifyPlanRequest<Store>,
+        response: &mut ModifyPlanResponse,
+    ) -> Outcome {
+        if request.change() == Change::Destroy {
+            let protected: Value<bool> = request.prior_state.get_at(&Path::of("protected"))?;
+            if protected == Value::Known(true) {
+                return Err(Diagnostics::one_error_at(
+                    Path::of("protected"),
+                    "thing is protected",
+                    "Set protected = false and apply first.",
+                ));
+            }
+            return Ok(());
+        }
+        let name: Value<String> = request.config.get_at(&Path::of("name"))?;
+        response.planned_private.set("planned", &true);
+        response.planned_identity = Some(Dynamic::object([("name", name.to_value())]));
+        if request
+            .config
+            .get_at::<Value<String>>(&Path::of("behaviour"))?
+            == Value::Known("bad plan".to_owned())
+        {
+            response.set_at(&Path::of("content"), &"another".to_owned());
+        }
+        Ok(())
+    }
+
+    async fn create(
+        &self,
+        request: CreateRequest<Store>,
+        response: &mut CreateResponse,
+    ) -> Outcome {
+        let mut model: Model = request.plan.get()?;
+        let secret: Option<String> = request.config.get_at(&Path::of("secret_wo"))?;
+        tracing::info!(password = secret, "creating");
+        if request.planned_private.get("planned") != Some(true) {
+            return Err(Diagnostics::one_error(
+                "private data lost",
+                "It was set in the plan.",
+            ));
+        }
+        let name: String = request.plan.get_at(&Path::of("name"))?;
+        let content = model.content.as_known().cloned().unwrap_or_default();
+        request.data.write(&name, &content)?;
+        fill(&mut model, 1);
+        response
+            .private
+            .set("secret_length", &secret.map(|secret| secret.len()));
+        let interrupted = Self::wait_if_asked(&model, &request.cancel).await;
+        match model.behaviour.as_known().map(String::as_str) {
+            Some("panic") => panic!("as asked"),
+            Some("error with state") => {
+                response.set_state(&model);
+                response.diagnostics.error("failed late", "As asked.");
+            }
+            Some("error") => return Err(Diagnostics::one_error("failed", "As asked.")),
+            Some("bad result") => model.content = Value::Known("another".to_owned()),
+            Some("unknown result") => model.revision = Value::Unknown,
+            _ => {}
+        }
+        response.set_state(&model);
+        if interrupted {
+            response
+                .diagnostics
+                .warning("interrupted", "The next apply goes on.");
+        }
+        Ok(())
+    }
+
+    async fn read(&self, request: ReadRequest<Store>, response: &mut ReadResponse) -> Outcome {
+        let name: String = match &request.identity {
+            Some(identity) if request.state.is_null() => identity.get_at(&Path::of("name"))?,
+            _ => request.state.get_at(&Path::of("name"))?,
+        };
+        let Some(content) = request.data.read(&name)? else {
+            response.state = None;
+            return Ok(());
+        };
+        if let Some(state) = &mut response.state {
+            if !content.is_empty() {
+                state.set_at(&Path::of("content"), content);
+            }
+            state.set_at(&Path::of("id"), format!("id-{name}"));
+            let spelled: Value<String> = state.get_at(&Path::of("spelled"))?;
+            state.set_at(
+                &Path::of("spelled"),
+                spelled.map(|s| s.to_uppercase()).to_value(),
+            );
+        }
+        response.identity = Some(Dynamic::object([("name", name.to_value())]));
+        Ok(())
+    }
+
+    async fn update(
+        &self,
+        request: UpdateRequest<Store>,
+        response: &mut UpdateResponse,
+    ) -> Outcome {
+        let mut model: Model = request.plan.get()?;
+        let before: Value<i64> = request.prior_state.get_at(&Path::of("revision"))?;
+        if model.behaviour == Value::Known("error".to_owned()) {
+            response.set_state(&request.prior_state);
+            return Err(Diagnostics::one_error("failed", "As asked."));
+        }
+        let name: String = request.plan.get_at(&Path::of("name"))?;
+        let content = model.content.as_known().cloned().unwrap_or_default();
+        request.data.write(&name, &content)?;
+        fill(&mut model, before.known().unwrap_or(0) + 1);
+        response.set_state(&model);
+        Ok(())
+    }
+
+    async fn delete(&self, request: DeleteRequest<Store>, _: &mut DeleteResponse) -> Outcome {
+        let name: String = request.prior_state.get_at(&Path::of("name"))?;
+        request.data.remove(&name)
+    }
+
+    async fn import_state(
+        &self,
+        request: ImportRequest<Store>,
+        response: &mut ImportResponse,
+    ) -> Outcome {
+        let name = match &request.identity {
+            Some(identity) => identity.get_at(&Path::of("name"))?,
+            None => request.id,
+        };
+        response.identity = Some(Dynamic::object([("name", name.to_value())]));
+        response.set_state(&Dynamic::object([("name", name.to_value())]));
+        Ok(())
+    }
+
+    async fn upgrade_state(
+        &self,
+        request: UpgradeStateRequest,
+        response: &mut UpgradeStateResponse,
+    ) -> Outcome {
+        let mut state = request.raw_state;
+        if let Dynamic::Map(members) = &mut state {
+            // Version 1 called the content `text`.
+            if let Some(text) = members.remove("text") {
+                members.insert("content".to_owned(), text);
+            }
+            members.retain(|name, _| matches!(name.as_str(), "id" | "name" | "content"));
+        }
+        response.state = Some(state);
+        Ok(())
+    }
+
+    async fn move_state(
+        &self,
+        request: MoveStateRequest,
+        response: &mut MoveStateResponse,
+    ) -> Outcome {
+        if request.source_type_name != "terraform_data" {
+            return Err(Diagnostics::one_error(
+                "cannot be moved",
+                "Only from terraform_data.",
+            ));
+        }
+        let name: String = request.source_state.get_at(&Path::of("input"))?;
+        response.set_state(&Dynamic::object([
+            ("name", name.to_value()),
+            ("id", format!("id-{name}").to_value()),
+        ]));
+        response.identity = Some(Dynamic::object([("name", name.to_value())]));
+        Ok(())
+    }
+}

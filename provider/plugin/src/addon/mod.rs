@@ -1,0 +1,12 @@
+//! `managedk8s_addon`: one release, of the catalogue or of any chart.
+
+mod model;
+mod plan;
+mod resource;
+mod schema;
+
+pub use model::AddonModel;
+pub use resource::Addon;
+
+/// The type name.
+pub const TYPE_NAME: &str = "managedk8s_addon";

@@ -1,0 +1,52 @@
+//! The provider: its block, and all that it offers.
+
+use std::sync::Arc;
+
+use framework::{
+    ConfigureRequest, ConfigureResponse, Diagnostics, Provider, Resource, Schema, async_trait,
+};
+
+use crate::addon::Addon;
+use crate::clients::Data;
+use crate::cluster::ManagedCluster;
+use crate::settings::{self, Settings};
+use crate::worker_pool::WorkerPool;
+
+/// The provider's source address, with Terraform's default host.
+pub const ADDRESS: &str = "registry.terraform.io/managedk8s/managedk8s";
+
+/// The provider.
+pub struct ManagedK8s;
+
+#[async_trait]
+impl Provider for ManagedK8s {
+    type Data = Data;
+
+    fn name(&self) -> &'static str {
+        "managedk8s"
+    }
+
+    fn version(&self) -> &'static str {
+        env!("CARGO_PKG_VERSION")
+    }
+
+    fn schema(&self) -> Schema {
+        settings::schema()
+    }
+
+    async fn configure(
+        &self,
+        request: ConfigureRequest,
+        _: &mut ConfigureResponse,
+    ) -> Result<Data, Diagnostics> {
+        Settings::read(&request.config, &settings::environment).map(Data::new)
+    }
+
+    fn resources(&self) -> Vec<Arc<dyn Resource<Data>>> {
+        vec![
+            Arc::new(ManagedCluster),
+            Arc::new(WorkerPool),
+            Arc::new(Addon),
+        ]
+    }
+}

@@ -1,0 +1,184 @@
+//! The attributes as a Rust type, and what they mean.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use framework::{Dynamic, FromValue, ToValue, Value};
+use lifecycle::cluster::Infrastructure;
+use lifecycle::pool::DesiredPool;
+use product::rules::{PoolInput, TaintInput};
+use product::{IndexSet, MachineSize, PoolName, Taint, TaintEffect};
+
+use crate::attributes::Timeouts;
+use crate::handle::KnownFacts;
+
+/// `managedk8s_worker_pool` as configuration, plan and state.
+#[derive(Clone, Debug, FromValue, ToValue)]
+#[expect(missing_docs, reason = "described in the schema")]
+pub struct PoolModel {
+    pub cluster: Dynamic,
+    pub name: Value<String>,
+    pub size: Value<i64>,
+    pub min_size: Value<i64>,
+    pub max_size: Value<i64>,
+    pub vcpu: Value<i64>,
+    pub memory_gib: Value<i64>,
+    pub os_disk_gb: Value<i64>,
+    pub ceph_gb: Value<i64>,
+    pub max_pods_per_node: Value<i64>,
+    pub template: Value<String>,
+    pub labels: Value<BTreeMap<String, Value<String>>>,
+    pub taints: Value<Vec<TaintModel>>,
+    pub drain_timeout: Value<String>,
+    pub timeouts: Value<Timeouts>,
+    pub id: Value<String>,
+    pub workers: Value<String>,
+    pub drift: Value<BTreeMap<String, String>>,
+    pub plan_summary: Value<String>,
+}
+
+/// One of `taints`.
+#[derive(Clone, Debug, FromValue, ToValue)]
+#[expect(missing_docs, reason = "described in the schema")]
+pub struct TaintModel {
+    pub key: Value<String>,
+    pub value: Value<String>,
+    pub effect: Value<String>,
+}
+
+impl TaintModel {
+    /// The taint, once every part is known.
+    fn known(&self) -> Option<TaintInput<'_>> {
+        let value = match &self.value {
+            Value::Known(value) => value,
+            Value::Null => "",
+            Value::Unknown => return None,
+        };
+        Some(TaintInput {
+            key: self.key.as_known()?,
+            value,
+            effect: self.effect.as_known()?,
+        })
+    }
+}
+
+impl PoolModel {
+    /// The input of the product's rules: whatever is known.
+    pub fn rules_input(&self, facts: Option<&KnownFacts>) -> PoolInput<'_> {
+        let known = |value: &Value<i64>| value.clone().known();
+        PoolInput {
+            name: self.name.as_known().map(String::as_str),
+            kind: Some("vm"),
+            topology: facts.map(|facts| facts.facts.topology),
+            size: known(&self.size),
+            min_size: known(&self.min_size),
+            max_size: known(&self.max_size),
+            other_workers: None,
+            vcpu: known(&self.vcpu),
+            memory_gib: known(&self.memory_gib),
+            os_disk_gb: known(&self.os_disk_gb),
+            ceph_gb: known(&self.ceph_gb),
+            max_pods_per_node: known(&self.max_pods_per_node),
+            labels: self
+                .labels
+                .as_known()
+                .into_iter()
+                .flatten()
+                .filter_map(|(key, value)| Some((key.as_str(), value.as_known()?.as_str())))
+                .collect(),
+            taints: self
+                .taints
+                .as_known()
+                .into_iter()
+                .flatten()
+                .filter_map(TaintModel::known)
+                .collect(),
+        }
+    }
+
+    /// What the configuration asks for, once everything it depends on is known and valid.
+    pub fn desired(&self, facts: &KnownFacts) -> Option<DesiredPool> {
+        let whole = |value: &Value<i64>| value.clone().known();
+        let topology = facts.facts.topology;
+        let default_ceph = if topology.storage_workers() > 0 {
+            i64::from(topology.minimum_ceph_gb())
+        } else {
+            0
+        };
+        let infrastructure = &facts.infrastructure;
+        Some(DesiredPool {
+            name: PoolName::parse(self.name.as_known()?).ok()?,
+            size: whole(&self.size)?.try_into().ok()?,
+            machine: MachineSize {
+                vcpu: whole(&self.vcpu)?.try_into().ok()?,
+                memory_gib: whole(&self.memory_gib)?.try_into().ok()?,
+                os_disk_gb: whole(&self.os_disk_gb)?.try_into().ok()?,
+            },
+            ceph_gb: self
+                .ceph_gb
+                .clone()
+                .or_default_to(default_ceph)
+                .known()?
+                .try_into()
+                .ok()?,
+            labels: self.known_labels()?,
+            taints: self.known_taints()?,
+            max_pods_per_node: whole(&self.max_pods_per_node)?.try_into().ok()?,
+            drain_timeout_minutes: self.drain_minutes()?,
+            topology,
+            region: facts.facts.region,
+            zones: facts.facts.zones.clone(),
+            infrastructure: Infrastructure {
+                template: match self.template.clone().settled()? {
+                    Some(template) => template,
+                    None => infrastructure.template.clone(),
+                },
+                network: infrastructure.network.clone(),
+                backup_policy: infrastructure.backup_policy.clone(),
+                storage_repository: infrastructure.storage_repository.clone(),
+            },
+        })
+    }
+
+    fn known_labels(&self) -> Option<BTreeMap<String, String>> {
+        let labels = self.labels.clone().settled()?.unwrap_or_default();
+        labels
+            .into_iter()
+            .map(|(key, value)| Some((key, value.known()?)))
+            .collect()
+    }
+
+    fn known_taints(&self) -> Option<BTreeSet<Taint>> {
+        let taints = match &self.taints {
+            Value::Known(taints) => taints.as_slice(),
+            Value::Null => &[],
+            Value::Unknown => return None,
+        };
+        taints
+            .iter()
+            .map(|taint| {
+                let taint = taint.known()?;
+                Some(Taint {
+                    key: taint.key.to_owned(),
+                    value: taint.value.to_owned(),
+                    effect: TaintEffect::parse(taint.effect).ok()?,
+                })
+            })
+            .collect()
+    }
+
+    fn drain_minutes(&self) -> Option<u32> {
+        if self.drain_timeout.is_unknown() {
+            return None;
+        }
+        let limit = Timeouts::limit(&self.drain_timeout, std::time::Duration::from_mins(10));
+        Some(limit.as_secs().div_ceil(60) as u32)
+    }
+
+    /// The numbers in state.
+    pub fn stored_workers(&self) -> IndexSet {
+        self.workers
+            .as_known()
+            .and_then(|text| IndexSet::parse(text).ok())
+            .unwrap_or_default()
+    }
+}

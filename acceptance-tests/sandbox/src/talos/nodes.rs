@@ -411,7 +411,7 @@ impl Nodes {
         if let Some(kept) =
             crate::persist::load_kubernetes(world.config.state_dir.as_deref(), cluster)
         {
-            api.restore(kept);
+            api.restore(&kept);
         }
         let made = Kubernetes {
             api,

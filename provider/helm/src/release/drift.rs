@@ -313,8 +313,12 @@ fn print(path: &[Step<'_>]) -> String {
         match step {
             Step::Field(name) => text.push_str(&field(name)),
             Step::Element(index, element) => match element.get("name").and_then(Value::as_str) {
-                Some(name) => text.push_str(&format!("[name={name:?}]")),
-                None => text.push_str(&format!("[{index}]")),
+                Some(name) => {
+                    let _ = write!(text, "[name={name:?}]");
+                }
+                None => {
+                    let _ = write!(text, "[{index}]");
+                }
             },
         }
         text

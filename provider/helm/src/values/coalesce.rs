@@ -336,9 +336,9 @@ mod tests {
     #[test]
     fn a_parent_deletes_a_subcharts_default() {
         let sub = chart("sub", json!({"keep": 1.0, "drop": 2.0}), vec![]);
-        let top = chart("top", json!({"sub": {"drop": null}}), vec![sub]);
+        let top = chart("top", json!({"sub": {"drop": 3.0}}), vec![sub]);
         assert_eq!(
-            run(&top, json!({})),
+            run(&top, json!({"sub": {"drop": null}})),
             json!({"sub": {"keep": 1.0, "global": {}}})
         );
     }
@@ -354,7 +354,7 @@ mod tests {
         assert_eq!(
             run(&top, json!({"global": {"y": true}})),
             json!({"global": {"x": {"a": 9.0}, "y": true},
-                "sub": {"global": {"x": {"a": 9.0}, "y": true}}})
+                "sub": {"global": {"x": {"a": 9.0, "b": 2.0}, "y": true, "own": 3.0}}})
         );
     }
 

@@ -2,21 +2,12 @@
 
 use std::fmt::Write as _;
 
+use jsonschema::ValidationError;
 use jsonschema::error::{TypeKind, ValidationErrorKind as Kind};
-use jsonschema::{Retrieve, Uri, ValidationError};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::coalesce::Warnings;
 use crate::chart::Chart;
-
-/// Nothing is fetched while rendering: a schema elsewhere permits everything.
-struct Permissive;
-
-impl Retrieve for Permissive {
-    fn retrieve(&self, _: &Uri<String>) -> Result<Value, Box<dyn std::error::Error + Send + Sync>> {
-        Ok(json!(true))
-    }
-}
 
 /// Checks the values of `chart` and of each subchart that has values.
 ///
@@ -63,11 +54,11 @@ fn collect(chart: &Chart, values: &Value, report: &mut String, warnings: &mut Wa
 }
 
 fn single(schema: &[u8], values: &Value, warnings: &mut Warnings) -> String {
-    let schema: Value = match serde_json::from_slice(schema) {
+    let mut schema: Value = match serde_json::from_slice(schema) {
         Ok(schema) => schema,
         Err(error) => return format!("values.schema.json is no JSON: {error}\n"),
     };
-    let remote = remote_references(&schema);
+    let remote = cut_remote_references(&mut schema);
     if !remote.is_empty() {
         warnings.push(format!(
             "values.schema.json refers to {}: not fetched, everything there is permitted",
@@ -76,7 +67,7 @@ fn single(schema: &[u8], values: &Value, warnings: &mut Warnings) -> String {
     }
     let validator = match jsonschema::options()
         .with_base_uri("file:///values.schema.json")
-        .with_retriever(Permissive)
+        .offline()
         .build(&schema)
     {
         Ok(validator) => validator,
@@ -92,29 +83,50 @@ fn single(schema: &[u8], values: &Value, warnings: &mut Warnings) -> String {
     })
 }
 
-/// References that leave the file.
-fn remote_references(schema: &Value) -> Vec<String> {
+/// Removes the references that leave the file, and lists where they point: nothing is fetched while
+/// rendering, a schema elsewhere permits everything.
+fn cut_remote_references(schema: &mut Value) -> Vec<String> {
+    let mut own = Vec::new();
+    collect_ids(schema, &mut own);
     let mut found = Vec::new();
-    walk(schema, &mut found);
+    cut(schema, &own, &mut found);
     found.sort();
     found.dedup();
     found
 }
 
-fn walk(schema: &Value, found: &mut Vec<String>) {
+fn collect_ids(schema: &Value, own: &mut Vec<String>) {
     match schema {
         Value::Object(map) => {
-            if let Some(reference) = map.get("$ref").and_then(Value::as_str)
-                && ["http:", "https:", "urn:", "file:"]
-                    .iter()
-                    .any(|scheme| reference.starts_with(scheme))
-            {
-                let file = reference.split('#').next().unwrap_or(reference);
-                found.push(file.to_owned());
+            for key in ["$id", "id"] {
+                if let Some(id) = map.get(key).and_then(Value::as_str) {
+                    own.push(id.trim_end_matches('#').to_owned());
+                }
             }
-            map.values().for_each(|value| walk(value, found));
+            map.values().for_each(|value| collect_ids(value, own));
         }
-        Value::Array(items) => items.iter().for_each(|value| walk(value, found)),
+        Value::Array(items) => items.iter().for_each(|value| collect_ids(value, own)),
+        _ => {}
+    }
+}
+
+fn cut(schema: &mut Value, own: &[String], found: &mut Vec<String>) {
+    match schema {
+        Value::Object(map) => {
+            if let Some(reference) = map.get("$ref").and_then(Value::as_str) {
+                let file = reference.split('#').next().unwrap_or(reference);
+                let near = file.is_empty()
+                    || own
+                        .iter()
+                        .any(|id| id == file || id.ends_with(&format!("/{file}")));
+                if !near {
+                    found.push(file.to_owned());
+                    map.remove("$ref");
+                }
+            }
+            map.values_mut().for_each(|value| cut(value, own, found));
+        }
+        Value::Array(items) => items.iter_mut().for_each(|value| cut(value, own, found)),
         _ => {}
     }
 }
@@ -216,6 +228,7 @@ fn message(error: &ValidationError<'_>) -> String {
 mod tests {
     use super::*;
     use crate::chart::Metadata;
+    use serde_json::json;
 
     fn check(schema: &Value, values: &Value) -> Result<(), String> {
         let mut chart = Chart::bare(Metadata {

@@ -390,7 +390,7 @@ mod tests {
     #[test]
     fn json_strings_and_files_have_their_own_values() {
         let mut map = Map::new();
-        apply("a={\"b\":[1,2]}, c=null,d=", &Kind::Json, &mut map).expect("sound JSON");
+        apply("a={\"b\":[1,2]} ,c=null,d=", &Kind::Json, &mut map).expect("sound JSON");
         assert_eq!(
             Value::Object(map),
             json!({"a": {"b": [1.0, 2.0]}, "c": null, "d": null})

@@ -410,6 +410,12 @@ pub(super) fn openapi(store: &Store, group: &str, version: &str) -> Option<Value
     }))
 }
 
+/// `/openapi/v2` in protobuf: version and title, no kinds. Clients then have nothing to validate with.
+pub(super) const SWAGGER_PROTOBUF: (&str, &[u8]) = (
+    "application/com.github.proto-openapi.spec.v2@v1.0+protobuf",
+    b"\x0a\x032.0\x12\x19\x0a\x0aKubernetes\x12\x0bunversioned",
+);
+
 /// `/openapi/v2` in JSON: the kinds, without their members.
 pub(super) fn swagger(store: &Store) -> Value {
     let mut definitions = serde_json::Map::new();

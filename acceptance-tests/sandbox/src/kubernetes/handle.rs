@@ -271,6 +271,10 @@ impl ApiServer {
             ["api"] => Some(discovery::core_versions()),
             ["apis"] => Some(discovery::group_list(store)),
             ["version"] => Some(discovery::version(&state.version)),
+            ["openapi", "v2"] if accept.contains("proto-openapi") => {
+                let (kind, body) = discovery::SWAGGER_PROTOBUF;
+                return Ok(answer::typed(StatusCode::OK, kind, body));
+            }
             ["openapi", "v2"] => Some(discovery::swagger(store)),
             ["openapi", "v3"] => Some(discovery::openapi_index(store)),
             ["openapi", "v3", "api", version] => discovery::openapi(store, "", version),
@@ -303,8 +307,9 @@ fn body(request: &Request) -> Result<Value, Status> {
         return Ok(Value::Null);
     }
     let content_type = header(request, http::header::CONTENT_TYPE);
-    if content_type.contains("protobuf") || content_type.contains("cbor") {
-        return Err(Status::unsupported_media_type(content_type));
+    if content_type.contains("protobuf") {
+        return super::protobuf::decode(&request.body)
+            .ok_or_else(|| Status::unsupported_media_type(content_type));
     }
     serde_json::from_slice(&request.body)
         .map_err(|error| Status::bad_request(format!("the body is not JSON: {error}")))

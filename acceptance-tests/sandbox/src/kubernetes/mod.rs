@@ -18,6 +18,7 @@ mod fields;
 mod handle;
 mod patch;
 mod pki;
+mod protobuf;
 mod registry;
 mod route;
 mod selector;

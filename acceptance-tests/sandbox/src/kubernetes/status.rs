@@ -175,10 +175,12 @@ impl Status {
     }
 
     pub fn forbidden(group: &str, resource: &str, name: &str, why: &str) -> Self {
-        let message = format!(
-            "{} \"{name}\" is forbidden: {why}",
-            group_resource(group, resource)
-        );
+        let what = group_resource(group, resource);
+        let message = if name.is_empty() {
+            format!("{what} is forbidden: {why}")
+        } else {
+            format!("{what} \"{name}\" is forbidden: {why}")
+        };
         Self::new(
             StatusCode::FORBIDDEN,
             "Forbidden",

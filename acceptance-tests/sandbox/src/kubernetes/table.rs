@@ -217,6 +217,7 @@ fn cells(resource: &Resource, object: &Value) -> Vec<Value> {
             out.push(match (text(&column["type"]), found) {
                 ("date", Some(value)) => json!(self::age(value)),
                 (_, Some(Value::Null) | None) => Value::Null,
+                ("string", Some(value)) if !value.is_string() => json!(value.to_string()),
                 (_, Some(value)) => value.clone(),
             });
         }

@@ -49,11 +49,226 @@ async fn by_hand() {
     tokio::time::sleep(std::time::Duration::from_secs(3600)).await;
 }
 
+/// Runs `kubectl` once a line, or `helm` where the line starts so; each must succeed.
+async fn script(bed: &Bed, lines: &[&str]) -> Option<String> {
+    let mut all = String::new();
+    for line in lines {
+        let mut words: Vec<String> = line
+            .split_whitespace()
+            .map(|word| word.replace("CHARTS", CHARTS))
+            .collect();
+        let (variable, skip) = if words[0] == "helm" {
+            ("MANAGEDK8S_HELM", 1)
+        } else {
+            ("MANAGEDK8S_KUBECTL", 0)
+        };
+        words.drain(..skip);
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let (fine, text) = run(bed, variable, &words, DEPLOYMENT).await?;
+        assert!(fine, "{line}: {text}");
+        all.push_str(&text);
+    }
+    Some(all)
+}
+
+const CHARTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/charts");
+
+const DEPLOYMENT: &str = r#"{
+    "apiVersion": "apps/v1", "kind": "Deployment", "metadata": { "name": "web" },
+    "spec": { "replicas": 3, "selector": { "matchLabels": { "app": "web" } }, "template": {
+        "metadata": { "labels": { "app": "web" } },
+        "spec": { "containers": [{ "name": "c", "image": "nginx:1", "ports": [{ "containerPort": 80 }] }] }
+    } }
+}"#;
+
 #[tokio::test(flavor = "multi_thread")]
-async fn kubectl_version() {
-    let bed = Bed::new().await;
-    let Some((fine, text)) = run(&bed, "MANAGEDK8S_KUBECTL", &["version"], "").await else {
+async fn kubectl_reads() {
+    let bed = Bed::with_nodes().await;
+    let Some(text) = script(
+        &bed,
+        &[
+            "version",
+            "get nodes,pods -A -o wide",
+            "api-resources",
+            "describe node wrk-1",
+        ],
+    )
+    .await
+    else {
         return;
     };
-    assert!(fine && text.contains("Server Version: v1.36.3"), "{text}");
+    for wanted in [
+        "Server Version: v1.36.3",
+        "node/cp-1    Ready    control-plane",
+        "pod/kube-apiserver-cp-1",
+        "customresourcedefinitions",
+        "InternalIP:  10.20.0.21",
+    ] {
+        assert!(text.contains(wanted), "{wanted} is missing in {text}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kubectl_writes() {
+    let bed = Bed::with_nodes().await;
+    let lines = [
+        "label node wrk-1 a=b",
+        "annotate node wrk-1 c=d",
+        "label node wrk-1 a-",
+        "taint node wrk-1 k=v:NoSchedule",
+        "taint node wrk-1 k-",
+        "apply -f -",
+        "rollout status deploy/web --timeout=20s",
+        "apply --server-side --force-conflicts -f -",
+        "scale deploy/web --replicas=5",
+        "wait --for=jsonpath={.status.readyReplicas}=5 deploy/web --timeout=20s",
+        "set image deploy/web c=nginx:2",
+        "rollout status deploy/web --timeout=20s",
+        "rollout undo deploy/web",
+        "rollout status deploy/web --timeout=20s",
+        "create job one --image=x",
+        "wait --for=condition=Complete job/one --timeout=20s",
+        "create namespace other",
+        "create configmap x --from-literal=a=b -n other",
+        "delete namespace other --timeout=20s",
+        "delete deploy/web --cascade=foreground --timeout=20s",
+        "auth can-i create pods",
+        "explain deployment",
+    ];
+    script(&bed, &lines).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kubectl_drains() {
+    let bed = Bed::with_nodes().await;
+    let lines = [
+        "apply -f -",
+        "rollout status deploy/web --timeout=20s",
+        "drain wrk-1 --ignore-daemonsets --timeout=30s",
+        "rollout status deploy/web --timeout=20s",
+        "get pods -A -o wide --field-selector spec.nodeName=wrk-1",
+    ];
+    if script(&bed, &lines[..4]).await.is_some() {
+        let text = script(&bed, &lines[4..]).await.unwrap_or_default();
+        assert!(text.contains("cilium-") && !text.contains("web-"), "{text}");
+        // A control-plane node: its static pods are no obstacle.
+        script(
+            &bed,
+            &[
+                "drain cp-1 --ignore-daemonsets --timeout=30s",
+                "uncordon cp-1",
+            ],
+        )
+        .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn helm_takes_a_release_through_its_life() {
+    let bed = Bed::with_nodes().await;
+    let lines = [
+        "helm install lb CHARTS/metallb -n lb --create-namespace --wait --timeout 30s --set frrk8s.enabled=false",
+        "helm list -A",
+        "helm status lb -n lb",
+        "helm get values lb -n lb",
+        "helm upgrade lb CHARTS/metallb -n lb --wait --timeout 30s --set frrk8s.enabled=true",
+        "helm rollback lb 1 -n lb --wait --timeout 30s",
+        "helm history lb -n lb",
+    ];
+    if let Some(text) = script(&bed, &lines).await {
+        assert!(text.contains("Rollback to 1"), "{text}");
+        script(&bed, &["helm uninstall lb -n lb --wait --timeout 30s"]).await;
+        let left = bed.get("/apis/apps/v1/namespaces/lb/deployments").await;
+        assert_eq!(left["items"], serde_json::json!([]));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_chart_installs() {
+    let bed = Bed::with_nodes().await;
+    let Ok(folder) = std::fs::read_dir(CHARTS) else {
+        return;
+    };
+    for chart in folder.flatten() {
+        let chart = chart.file_name().to_string_lossy().into_owned();
+        if chart == "cilium" {
+            script(&bed, &["delete daemonset cilium -n kube-system"]).await;
+        }
+        let space = if chart == "cilium" {
+            "kube-system"
+        } else {
+            &chart
+        };
+        let line = format!(
+            "helm install {chart} CHARTS/{chart} -n {space} --create-namespace --wait --timeout 30s"
+        );
+        if script(&bed, &[&line]).await.is_none() {
+            return;
+        }
+    }
+}
+
+/// What `kube` expects of a server: typed lists, watches, patches, evictions.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_rust_client_works() {
+    use futures::StreamExt as _;
+    use k8s_openapi::api::core::v1::{ConfigMap, Node};
+    use kube::api::{Api, ListParams, Patch, PatchParams, PostParams, WatchEvent, WatchParams};
+
+    let bed = Bed::with_nodes().await;
+    let text = std::fs::read_to_string(bed.path("config")).expect("the bed wrote it");
+    let config = kube::config::Kubeconfig::from_yaml(&text).expect("a kubeconfig");
+    let config =
+        kube::Config::from_custom_kubeconfig(config, &kube::config::KubeConfigOptions::default())
+            .await
+            .expect("the kubeconfig is complete");
+    let client = kube::Client::try_from(config).expect("the settings are complete");
+    let nodes = Api::<Node>::all(client.clone());
+    let found = nodes
+        .list(&ListParams::default())
+        .await
+        .expect("nodes are listed");
+    assert_eq!(found.items.len(), 6);
+    let maps = Api::<ConfigMap>::namespaced(client, "default");
+    let object: ConfigMap =
+        serde_json::from_value(serde_json::json!({ "metadata": { "name": "a" } }))
+            .expect("a ConfigMap");
+    let version = maps
+        .list(&ListParams::default())
+        .await
+        .expect("listed")
+        .metadata
+        .resource_version
+        .unwrap_or_default();
+    maps.create(&PostParams::default(), &object)
+        .await
+        .expect("created");
+    let events = maps
+        .watch(&WatchParams::default(), &version)
+        .await
+        .expect("watched");
+    let first = events
+        .boxed()
+        .next()
+        .await
+        .expect("an event")
+        .expect("no error");
+    assert!(matches!(first, WatchEvent::Added(map) if map.metadata.name.as_deref() == Some("a")));
+    let apply = Patch::Apply(serde_json::json!({
+        "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": "a" }, "data": { "x": "1" },
+    }));
+    let seen = maps
+        .patch("a", &PatchParams::apply("suite"), &apply)
+        .await
+        .expect("applied");
+    assert_eq!(
+        seen.data.map(|data| data["x"].clone()).as_deref(),
+        Some("1")
+    );
+    assert!(
+        maps.get_opt("none")
+            .await
+            .expect("a definitive answer")
+            .is_none()
+    );
 }

@@ -1,0 +1,162 @@
+//! Nodes that come, are lost, come back and go for good.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::bed::{Bed, node};
+use crate::kubernetes::value::{array, condition, deleting, is_true, name, text};
+use crate::kubernetes::{Delays, NodeRole};
+
+fn deployment() -> Value {
+    json!({
+        "metadata": { "name": "web" },
+        "spec": {
+            "replicas": 3,
+            "selector": { "matchLabels": { "app": "web" } },
+            "template": {
+                "metadata": { "labels": { "app": "web" } },
+                "spec": { "containers": [{ "name": "c", "image": "i:1" }] },
+            },
+        },
+    })
+}
+
+const WEB: &str = "/apis/apps/v1/namespaces/default/deployments/web";
+const PODS: &str = "/api/v1/namespaces/default/pods";
+
+async fn with_web() -> Bed {
+    let bed = Bed::with_nodes().await;
+    bed.send(
+        "POST",
+        "/apis/apps/v1/namespaces/default/deployments",
+        "application/json",
+        &deployment(),
+    )
+    .await;
+    bed.until(WEB, |seen| seen["status"]["readyReplicas"] == 3)
+        .await;
+    bed
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_node_is_not_ready_and_its_pods_move() {
+    let bed = with_web().await;
+    bed.api.set_delays(Delays {
+        eviction: Duration::from_millis(300),
+        ..Delays::default()
+    });
+    bed.api.node_down("wrk-1");
+    let lost = bed
+        .until("/api/v1/nodes/wrk-1", |seen| !is_true(seen, "Ready"))
+        .await;
+    assert_eq!(
+        condition(&lost, "Ready").map(|ready| text(&ready["status"])),
+        Some("Unknown")
+    );
+    bed.until(WEB, |seen| seen["status"]["readyReplicas"] == 2)
+        .await;
+    bed.until(WEB, |seen| seen["status"]["readyReplicas"] == 3)
+        .await;
+    let pods = bed.get(PODS).await;
+    let stuck: Vec<&Value> = array(&pods["items"])
+        .iter()
+        .filter(|pod| text(&pod["spec"]["nodeName"]) == "wrk-1")
+        .collect();
+    assert!(
+        !stuck.is_empty() && stuck.iter().all(|pod| deleting(pod)),
+        "{stuck:?}"
+    );
+    bed.api.node_up(node("wrk-1", NodeRole::Worker, 21));
+    bed.until("/api/v1/nodes/wrk-1", |seen| is_true(seen, "Ready"))
+        .await;
+    bed.until(PODS, |list| {
+        array(&list["items"]).iter().all(|pod| !deleting(pod))
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deleted_node_takes_its_pods_along() {
+    let bed = with_web().await;
+    bed.api.node_gone("wrk-2");
+    bed.until("/api/v1/nodes/wrk-2", |seen| !is_true(seen, "Ready"))
+        .await;
+    bed.send("DELETE", "/api/v1/nodes/wrk-2", "", &Value::Null)
+        .await;
+    bed.until("/api/v1/pods", |list| {
+        array(&list["items"])
+            .iter()
+            .all(|pod| text(&pod["spec"]["nodeName"]) != "wrk-2")
+    })
+    .await;
+    bed.until(WEB, |seen| seen["status"]["readyReplicas"] == 3)
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_network_nothing_but_host_pods_runs() {
+    let bed = Bed::new().await;
+    bed.api.node_up(node("cp-1", NodeRole::ControlPlane, 11));
+    bed.until(
+        "/api/v1/namespaces/kube-system/pods/kube-apiserver-cp-1",
+        |pod| is_true(pod, "Ready"),
+    )
+    .await;
+    let seen = bed.get("/api/v1/nodes/cp-1").await;
+    let ready = condition(&seen, "Ready")
+        .map(|ready| text(&ready["message"]).to_owned())
+        .unwrap_or_default();
+    assert!(ready.contains("cni plugin not initialized"), "{ready}");
+    let pods = bed
+        .get("/api/v1/namespaces/kube-system/pods?labelSelector=k8s-app%3Dkube-dns")
+        .await;
+    assert!(
+        array(&pods["items"])
+            .iter()
+            .all(|pod| pod["status"]["phase"] == "Pending"),
+        "{pods}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tainted_nodes_repel_and_cordoned_ones_keep() {
+    let bed = with_web().await;
+    let pods = bed.get(PODS).await;
+    for pod in array(&pods["items"]) {
+        assert!(
+            text(&pod["spec"]["nodeName"]).starts_with("wrk-"),
+            "{}",
+            name(pod)
+        );
+    }
+    for worker in ["wrk-1", "wrk-2", "wrk-3"] {
+        let path = format!("/api/v1/nodes/{worker}");
+        let cordon = json!({ "spec": { "unschedulable": true } });
+        bed.send("PATCH", &path, "application/merge-patch+json", &cordon)
+            .await;
+    }
+    let more = json!({ "spec": { "replicas": 4 } });
+    bed.send("PATCH", WEB, "application/merge-patch+json", &more)
+        .await;
+    bed.until(PODS, |list| {
+        array(&list["items"]).iter().any(|pod| {
+            condition(pod, "PodScheduled")
+                .is_some_and(|seen| text(&seen["reason"]) == "Unschedulable")
+        })
+    })
+    .await;
+    assert_eq!(bed.get(WEB).await["status"]["readyReplicas"], 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_snapshot_restores() {
+    let bed = with_web().await;
+    let snapshot = bed.api.snapshot();
+    bed.send("DELETE", WEB, "", &Value::Null).await;
+    bed.until(PODS, |list| array(&list["items"]).is_empty())
+        .await;
+    assert!(bed.api.restore(&snapshot));
+    assert_eq!(bed.get(WEB).await["status"]["readyReplicas"], 3);
+    assert!(!bed.api.restore(&json!({ "something": "else" })));
+}

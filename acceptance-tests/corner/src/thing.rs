@@ -99,7 +99,7 @@ impl Thing {
         }
         tokio::select! {
             () = cancel.cancelled() => true,
-            () = tokio::time::sleep(Duration::from_secs(60)) => false,
+            () = tokio::time::sleep(Duration::from_mins(1)) => false,
         }
     }
 }

@@ -133,9 +133,12 @@ impl Arguments {
         T::from_value(value, &Path::root()).map_err(|diagnostics| {
             let texts: Vec<_> = diagnostics
                 .iter()
-                .map(|d| match d.path.is_root() {
-                    true => d.detail.clone(),
-                    false => format!("{}: {}", d.path, d.detail),
+                .map(|d| {
+                    if d.path.is_root() {
+                        d.detail.clone()
+                    } else {
+                        format!("{}: {}", d.path, d.detail)
+                    }
                 })
                 .collect();
             FunctionError::argument(position, texts.join(" "))

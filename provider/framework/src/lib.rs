@@ -1,4 +1,144 @@
-//! A Terraform provider framework: tfplugin6 server, schema, values, semantics.
+//! A framework for Terraform and OpenTofu providers.
+//!
+//! It speaks plugin protocol 6 at its newest minor to every core that knows protocol 6, and takes
+//! over what all resources have in common: reading and writing values, validating, planning,
+//! checking plans and results against core's rules before core does, upgrading, importing,
+//! logging, the life of the process. What remains is yours: a schema, a struct, and four handlers.
+//! The words are those of the field: provider, resource, data source, schema, plan modifier,
+//! validator, identity, private state.
+//!
+//! # A provider in a page
+//!
+//! ```no_run
+//! use std::sync::Arc;
+//! use framework::{
+//!     Attribute, ConfigureRequest, ConfigureResponse, CreateRequest, CreateResponse, DeleteRequest,
+//!     DeleteResponse, Diagnostics, FromValue, Options, Outcome, Provider, ReadRequest, ReadResponse,
+//!     Resource, Schema, ToValue, UpdateRequest, UpdateResponse, Value, async_trait, validators,
+//! };
+//!
+//! /// What the provider block makes: here a client of some machine park.
+//! struct Client {
+//!     endpoint: String,
+//! }
+//!
+//! struct Acme;
+//!
+//! #[async_trait]
+//! impl Provider for Acme {
+//!     type Data = Client;
+//!
+//!     fn name(&self) -> &'static str {
+//!         "acme"
+//!     }
+//!
+//!     fn version(&self) -> &'static str {
+//!         "1.0.0"
+//!     }
+//!
+//!     fn schema(&self) -> Schema {
+//!         Schema::new("Runs machines at Acme.")
+//!             .attribute("endpoint", Attribute::string("Address of the API.").optional())
+//!     }
+//!
+//!     async fn configure(
+//!         &self,
+//!         request: ConfigureRequest,
+//!         _: &mut ConfigureResponse,
+//!     ) -> Result<Client, Diagnostics> {
+//!         // Unknown at plan if it comes from another resource: connect only when first needed.
+//!         let endpoint: Value<String> = request.config.get_at(&framework::Path::of("endpoint"))?;
+//!         Ok(Client { endpoint: endpoint.known().unwrap_or_else(|| "https://api.acme.test".into()) })
+//!     }
+//!
+//!     fn resources(&self) -> Vec<Arc<dyn Resource<Client>>> {
+//!         vec![Arc::new(Machine)]
+//!     }
+//! }
+//!
+//! struct Machine;
+//!
+//! /// The resource as HCL has it; `Value` is known, null or unknown.
+//! #[derive(FromValue, ToValue)]
+//! struct Model {
+//!     id: Value<String>,
+//!     name: String,
+//!     size_gb: i64,
+//! }
+//!
+//! #[async_trait]
+//! impl Resource<Client> for Machine {
+//!     fn type_name(&self) -> &'static str {
+//!         "acme_machine"
+//!     }
+//!
+//!     fn schema(&self) -> Schema {
+//!         Schema::new("A machine.")
+//!             .attribute("id", Attribute::string("Its id.").computed().keep_known())
+//!             .attribute("name", Attribute::string("Its name.").required().replace_on_change())
+//!             .attribute(
+//!                 "size_gb",
+//!                 Attribute::number("Size of its disk.").default(20).validate(validators::int_between(10, 500)),
+//!             )
+//!     }
+//!
+//!     async fn create(&self, request: CreateRequest<Client>, response: &mut CreateResponse) -> Outcome {
+//!         let mut machine: Model = request.plan.get()?;
+//!         machine.id = Value::Known(format!("{}/{}", request.data.endpoint, machine.name));
+//!         // From here on the machine exists: what is in the response is stored, come what may.
+//!         response.set_state(&machine);
+//!         Ok(())
+//!     }
+//!
+//!     async fn read(&self, _: ReadRequest<Client>, _: &mut ReadResponse) -> Outcome {
+//!         // The response begins as the state before; `response.state = None` would mean: gone.
+//!         Ok(())
+//!     }
+//!
+//!     async fn update(&self, request: UpdateRequest<Client>, response: &mut UpdateResponse) -> Outcome {
+//!         let machine: Model = request.plan.get()?;
+//!         response.set_state(&machine);
+//!         Ok(())
+//!     }
+//!
+//!     async fn delete(&self, _: DeleteRequest<Client>, _: &mut DeleteResponse) -> Outcome {
+//!         Ok(())
+//!     }
+//! }
+//!
+//! fn main() -> std::process::ExitCode {
+//!     let debug = std::env::args().any(|argument| argument == "-debug");
+//!     framework::serve(Acme, Options::new("registry.terraform.io/acme/acme").debug(debug))
+//! }
+//! ```
+//!
+//! # What happens in a plan
+//!
+//! Core proposes a new state. The framework takes write-only values out, returns other spellings of
+//! an unchanged value ([`Attribute::same_if`]), fills in defaults, makes computed values unknown if
+//! anything changes at all, and runs the attributes' plan modifiers. Then
+//! [`Resource::modify_plan`] sees configuration, prior and proposed state and may change or refuse
+//! everything, destroy plans included. At last the plan is held against core's rules: a mistake
+//! becomes a diagnostic that names the attribute and the handler.
+//!
+//! A known planned value must follow from configuration, prior state and prior private data alone,
+//! since core plans again before it applies.
+//!
+//! # What happens in an apply
+//!
+//! Handlers answer through a response that outlives them: an error returned with `?`, and even a
+//! panic, leaves in place what was put there. State with an error means "made, but broken" (on
+//! create, core will replace the object), state with a warning means "made", an error without state
+//! "not made" or, on update, "as before". Every request carries a [`CancellationToken`]: it is
+//! cancelled when the user interrupts, when terraform dies, and when the call is no longer wanted.
+//!
+//! # Trade-offs
+//!
+//! - Nested attributes replace blocks throughout: they can be null, unknown and computed.
+//! - A schema is built when first needed, once; its encoded form is kept.
+//! - Objects are trees of [`Dynamic`] values; structs are made of them where handlers ask.
+//!   Nothing is guessed: a struct that disagrees with its schema is refused with all places.
+//! - State stores are not offered: these calls answer that there are none.
 
 // Lets the derive macro's `::framework` paths work inside this crate.
 extern crate self as framework;
@@ -6,6 +146,7 @@ extern crate self as framework;
 mod action;
 mod data_source;
 mod diagnostics;
+pub mod docs;
 mod ephemeral;
 mod function;
 mod list;
@@ -18,6 +159,7 @@ mod schema;
 mod semantics;
 mod serve;
 mod server;
+pub mod timeouts;
 pub mod validators;
 mod value;
 

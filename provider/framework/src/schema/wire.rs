@@ -1,5 +1,6 @@
 //! Schemas in the protocol's form.
 
+use bytes::Bytes;
 use proto_plugin::tfplugin6::{
     self as wire, StringKind, resource_identity_schema, schema as wire_schema,
 };
@@ -36,7 +37,7 @@ fn attributes(members: &Attributes) -> Vec<wire_schema::Attribute> {
 fn to_wire(name: &str, attribute: &Attribute) -> wire_schema::Attribute {
     let (ty, nested_type) = match &attribute.shape {
         Shape::Plain(ty) => (ty.to_json().into_bytes().into(), None),
-        Shape::Nested(nesting, members) => (Default::default(), Some(nested(*nesting, members))),
+        Shape::Nested(nesting, members) => (Bytes::new(), Some(nested(*nesting, members))),
     };
     wire_schema::Attribute {
         name: name.to_owned(),

@@ -127,10 +127,10 @@ fn outside(refinement: &Refinement, actual: &Dynamic) -> Option<&'static str> {
     if actual.is_null() {
         return not_null.then_some("it was promised not to be null");
     }
-    if let (Some(prefix), Some(text)) = (prefix, actual.as_str()) {
-        if !text.starts_with(prefix) {
-            return Some("it was promised to begin otherwise");
-        }
+    if let (Some(prefix), Some(text)) = (prefix, actual.as_str())
+        && !text.starts_with(prefix)
+    {
+        return Some("it was promised to begin otherwise");
     }
     if let Some(number) = actual.as_number() {
         let low = lower

@@ -1,6 +1,8 @@
 //! Core's rules for a planned value (`AssertPlanValid`), checked before core refuses the plan
 //! without saying where.
 
+use std::collections::BTreeMap;
+
 use super::show;
 use super::walk::NULL;
 use crate::schema::{Attribute, Attributes, Nesting};
@@ -167,7 +169,7 @@ impl Check<'_> {
                 }
             }
             Nesting::Map => {
-                let empty = Default::default();
+                let empty = BTreeMap::new();
                 let (c, n) = (
                     config.as_members().unwrap_or(&empty),
                     planned.as_members().unwrap_or(&empty),

@@ -36,10 +36,10 @@ pub(crate) fn propose(
                 *value = Dynamic::Null;
                 return false;
             }
-            if let Some(default) = &site.attribute.default {
-                if site.config.is_null() {
-                    *value = conformed(default, site.attribute);
-                }
+            if let Some(default) = &site.attribute.default
+                && site.config.is_null()
+            {
+                *value = conformed(default, site.attribute);
             }
             if let Some(same) = &site.attribute.same {
                 let both_known = !site.prior.is_null()

@@ -49,10 +49,10 @@ pub(crate) fn visit_mut(
             prior: here.1,
             in_prior: prior.as_members().is_some(),
         };
-        if visitor(&site, value) {
-            if let Some((nesting, nested)) = attribute.nested() {
-                visit_nested(nesting, nested, value, here.0, here.1, path, visitor);
-            }
+        if visitor(&site, value)
+            && let Some((nesting, nested)) = attribute.nested()
+        {
+            visit_nested(nesting, nested, value, here.0, here.1, path, visitor);
         }
         path.pop();
     }

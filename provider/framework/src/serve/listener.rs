@@ -132,10 +132,10 @@ impl Listener {
     /// Removes the socket's file. Done as soon as the caller is connected, so that no death of
     /// this process, however sudden, leaves a file behind.
     pub fn remove_file(&mut self) {
-        if let Some(path) = self.file.take() {
-            if let Err(error) = std::fs::remove_file(&path) {
-                tracing::debug!(%error, path = %path.display(), "socket not removed");
-            }
+        if let Some(path) = self.file.take()
+            && let Err(error) = std::fs::remove_file(&path)
+        {
+            tracing::debug!(%error, path = %path.display(), "socket not removed");
         }
     }
 }

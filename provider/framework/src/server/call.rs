@@ -92,9 +92,7 @@ impl<P: Provider> Server<P> {
 /// What a request is about, for the log.
 pub(crate) trait Subject {
     /// A type or function name; empty if the call is about the whole provider.
-    fn subject(&self) -> &str {
-        ""
-    }
+    fn subject(&self) -> &str;
 }
 
 macro_rules! subjects {
@@ -106,7 +104,11 @@ macro_rules! subjects {
         }
     )*};
     ($($messages:ident),*) => {$(
-        impl Subject for wire::$messages::Request {}
+        impl Subject for wire::$messages::Request {
+            fn subject(&self) -> &'static str {
+                ""
+            }
+        }
     )*};
 }
 

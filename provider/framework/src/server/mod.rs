@@ -3,16 +3,21 @@
 mod action;
 mod call;
 mod codec;
+#[expect(clippy::unused_async, reason = "all calls have one shape")]
 mod config;
 mod ephemeral;
+#[expect(clippy::unused_async, reason = "all calls have one shape")]
 mod functions;
 mod list;
 mod managed;
 mod panics;
 mod plan;
 mod registry;
+#[expect(clippy::unused_async, reason = "all calls have one shape")]
 mod schema;
+#[expect(clippy::unused_async, reason = "all calls have one shape")]
 mod state;
+#[expect(clippy::unused_async, reason = "all calls have one shape")]
 mod state_store;
 
 use std::pin::Pin;

@@ -8,16 +8,28 @@ use std::task::{Context, Poll};
 
 use crate::Diagnostics;
 
+/// Whether a panic on this thread will be caught.
+#[derive(Default)]
+enum Guard {
+    /// It will not.
+    #[default]
+    Off,
+    /// It will; none happened yet.
+    On,
+    /// It happened, and this is its text.
+    Noted(String),
+}
+
 thread_local! {
     /// While a guarded handler runs on this thread: the text of its panic, if any.
-    static GUARDED: RefCell<Option<Option<String>>> = const { RefCell::new(None) };
+    static GUARDED: RefCell<Guard> = const { RefCell::new(Guard::Off) };
 }
 
 /// A short id that ties a message on screen to one in the log.
 pub(crate) fn new_id() -> String {
     let mut bytes = [0; 4];
     match getrandom::fill(&mut bytes) {
-        Ok(()) => bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
+        Ok(()) => format!("{:08x}", u32::from_be_bytes(bytes)),
         // An id is a convenience; without randomness all share one.
         Err(_) => "00000000".to_owned(),
     }
@@ -28,12 +40,12 @@ pub(crate) fn new_id() -> String {
 pub(crate) fn install_hook() {
     std::panic::set_hook(Box::new(|info| {
         let text = describe(info);
-        let guarded = GUARDED.with_borrow_mut(|guarded| match guarded {
-            Some(noted) => {
-                *noted = Some(text.clone());
-                true
+        let guarded = GUARDED.with_borrow_mut(|guard| {
+            let on = !matches!(guard, Guard::Off);
+            if on {
+                *guard = Guard::Noted(text.clone());
             }
-            None => false,
+            on
         });
         if guarded {
             return;
@@ -57,9 +69,12 @@ fn describe(info: &PanicHookInfo<'_>) -> String {
 
 /// Runs something that may panic.
 fn guarded<T>(run: impl FnOnce() -> T) -> Result<T, Diagnostics> {
-    let outer = GUARDED.replace(Some(None));
+    let outer = GUARDED.replace(Guard::On);
     let result = catch_unwind(AssertUnwindSafe(run));
-    let noted = GUARDED.replace(outer).flatten();
+    let noted = match GUARDED.replace(outer) {
+        Guard::Noted(text) => Some(text),
+        Guard::On | Guard::Off => None,
+    };
     result.map_err(|payload| {
         let text = noted.unwrap_or_else(|| {
             let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());

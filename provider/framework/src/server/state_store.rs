@@ -36,9 +36,8 @@ macro_rules! refuse {
 
 refuse! {
     configure_state_store: configure_state_store;
-    lock_state: lock_state;
-    unlock_state: unlock_state;
     get_states: get_states;
+    lock_state: lock_state;
 }
 
 impl<P: Provider> Server<P> {
@@ -48,6 +47,16 @@ impl<P: Provider> Server<P> {
         request: wire::validate_state_store::Request,
     ) -> wire::validate_state_store::Response {
         wire::validate_state_store::Response {
+            diagnostics: none(&request.type_name),
+        }
+    }
+
+    pub(super) async fn unlock_state(
+        &self,
+        _: Call,
+        request: wire::unlock_state::Request,
+    ) -> wire::unlock_state::Response {
+        wire::unlock_state::Response {
             diagnostics: none(&request.type_name),
         }
     }

@@ -164,7 +164,7 @@ macro_rules! integers {
         impl ToValue for $int {
             fn to_value(&self) -> Dynamic {
                 Dynamic::Number(
-                    i64::try_from(*self).map_or_else(|_| Number::from(*self as u64), Number::from),
+                    i64::try_from(*self).map_or_else(|_| Number::from(u64::try_from(*self).unwrap_or_default()), Number::from),
                 )
             }
         }

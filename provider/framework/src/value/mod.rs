@@ -7,6 +7,8 @@ mod json;
 mod msgpack;
 mod number;
 mod path;
+#[cfg(test)]
+mod tests;
 mod three_state;
 mod types;
 

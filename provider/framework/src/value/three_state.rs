@@ -73,10 +73,6 @@ impl<T> Value<T> {
     }
 
     /// The value as an option, null being `None`; `None` outside when it is unknown.
-    #[expect(
-        clippy::option_option,
-        reason = "the two levels are two different questions: is it known, and is it set"
-    )]
     pub fn settled(self) -> Option<Option<T>> {
         match self {
             Self::Known(value) => Some(Some(value)),

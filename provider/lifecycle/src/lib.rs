@@ -7,14 +7,22 @@
 
 pub mod addon;
 pub mod cluster;
+mod error;
 pub mod guard;
 mod node_meta;
 pub mod plan;
 pub mod pool;
+pub mod ports;
+pub mod run;
 mod seen;
 
+pub use error::{Error, Fault};
 pub use plan::{
     Deviation, DeviationKind, Drift, NodeSet, Object, Plan, PlanSummary, Refused, Step, StepKind,
     SummaryStep, approve,
+};
+pub use run::{
+    ClusterHandle, ClusterOutcome, ClusterRead, ClusterRecord, Engine, Event, EventState, Key,
+    Phase, Progress, RecordedCluster, Settings,
 };
 pub use seen::{MachineSeen, NodeSeen, Seen};

@@ -32,7 +32,10 @@ impl<T> Seen<T> {
 pub enum MachineSeen {
     /// No VM of its name; concluded from a complete listing only.
     Absent,
-    /// A VM that stands still and lacks its tag, a disk, a policy or a property: making it was interrupted.
+    /// A VM of its name and MAC address without a tag: whose it is was never said.
+    Unclaimed,
+    /// A tagged VM that stands still and lacks a disk, a policy or a property, or was never started while
+    /// its cluster is being made: making it was interrupted.
     Unfinished {
         /// What is lacking.
         lacks: String,

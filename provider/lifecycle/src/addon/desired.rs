@@ -35,7 +35,14 @@ pub struct DesiredAddon {
     pub objects: Vec<Value>,
     /// Minutes to wait for health; 0 does not wait.
     pub timeout_minutes: u32,
+    /// What manages the release: `addon`, `cluster`, ... Recorded with it, since a release has one owner.
+    pub owner: String,
 }
+
+/// Owner of releases that are resources of their own.
+pub const OWNER_ADDON: &str = "addon";
+/// Owner of releases that belong to a cluster.
+pub const OWNER_CLUSTER: &str = "cluster";
 
 impl DesiredAddon {
     /// An add-on of the catalogue.
@@ -60,6 +67,7 @@ impl DesiredAddon {
             secret_values_fingerprint: String::new(),
             objects: (component.objects)(facts),
             timeout_minutes: component.timeout_minutes,
+            owner: OWNER_ADDON.to_owned(),
         }
     }
 
@@ -80,6 +88,7 @@ impl DesiredAddon {
             secret_values_fingerprint,
             objects,
             timeout_minutes: _,
+            owner: _,
         } = self;
         let text = serde_json::json!([
             name,

@@ -15,6 +15,10 @@ pub enum ReleaseSeen {
         version: String,
         /// The fingerprint that was recorded with it; empty when somebody else installed it.
         fingerprint: String,
+        /// What manages it, as recorded; empty when somebody else installed it.
+        owner: String,
+        /// Version of what it installs.
+        app_version: String,
         /// Whether its last operation ended well.
         deployed: bool,
         /// Objects of it that are missing or were changed: the object and how.
@@ -48,6 +52,8 @@ impl ObservedAddon {
             release: Seen::Known(ReleaseSeen::Present {
                 version: desired.source.version.clone(),
                 fingerprint: desired.fingerprint(),
+                owner: desired.owner.clone(),
+                app_version: String::new(),
                 deployed: true,
                 changed: BTreeMap::new(),
                 healthy: true,

@@ -19,6 +19,7 @@ pub fn deviations(desired: &DesiredAddon, observed: &ObservedAddon) -> Vec<Devia
             deployed,
             changed,
             healthy,
+            ..
         }) => {
             let wanted = &desired.source.version;
             if !deployed {
@@ -71,7 +72,8 @@ fn steps(desired: &DesiredAddon, deviations: &[Deviation]) -> Plan {
             }
             DeviationKind::NotReady => StepKind::AwaitNodes,
             DeviationKind::Missing => StepKind::ApplyObjects,
-            DeviationKind::Unfinished
+            DeviationKind::Unclaimed
+            | DeviationKind::Unfinished
             | DeviationKind::Halted
             | DeviationKind::Silent
             | DeviationKind::Surplus
@@ -109,6 +111,8 @@ pub fn plan_from_state(desired: &DesiredAddon, prior: Option<(&str, &str, &Drift
         release: Seen::Known(ReleaseSeen::Present {
             version: version.to_owned(),
             fingerprint: fingerprint.to_owned(),
+            owner: desired.owner.clone(),
+            app_version: String::new(),
             deployed: true,
             changed: std::collections::BTreeMap::new(),
             healthy: true,

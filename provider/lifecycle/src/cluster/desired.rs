@@ -80,6 +80,8 @@ pub struct DesiredCluster {
     pub storage: StorageNodes,
     /// What the tenant provides.
     pub infrastructure: Infrastructure,
+    /// The host of the API endpoint when it is not the VIP.
+    pub endpoint: Option<String>,
     /// Version of the network's chart, pinned at create and raised with the configuration only.
     pub network_chart: String,
 }

@@ -56,6 +56,9 @@ fn machine_deviations(
                 );
             }
             Some(Seen::Unknown(_)) => {}
+            Some(Seen::Known(MachineSeen::Unclaimed)) => {
+                push(DeviationKind::Unclaimed, String::new())
+            }
             Some(Seen::Known(MachineSeen::Unfinished { lacks })) => {
                 push(DeviationKind::Unfinished, format!("lacks {lacks}"));
             }
@@ -199,30 +202,32 @@ fn node_deviations(
 /// The steps that answer deviations.
 fn steps(desired: &DesiredCluster, deviations: &[Deviation]) -> Plan {
     let first = desired.first();
-    let unclaimed = deviations.iter().any(|deviation| {
-        deviation.object == Object::Machine(first)
-            && matches!(
-                deviation.kind,
-                DeviationKind::Missing | DeviationKind::Unfinished
-            )
-    });
     let incomplete = deviations
         .iter()
         .any(|deviation| deviation.kind == DeviationKind::Incomplete);
     let mut steps = Vec::new();
     for deviation in deviations {
+        // In a complete cluster the claim was made long ago: a lost first control plane is made like any other.
+        if incomplete
+            && deviation.object == Object::Machine(first)
+            && matches!(
+                deviation.kind,
+                DeviationKind::Missing | DeviationKind::Unclaimed
+            )
+        {
+            steps.push(Step::calm(
+                StepKind::Claim,
+                deviation.object.clone(),
+                deviation.text(),
+            ));
+        }
         let step = |kind| Some(Step::calm(kind, deviation.object.clone(), deviation.text()));
         steps.extend(match (deviation.kind, deviation.object.machine()) {
             (DeviationKind::StaleMember, Some(_)) => step(StepKind::RemoveMember),
-            // In a complete cluster the claim was made long ago: a lost first control plane is made like any other.
-            (DeviationKind::Missing | DeviationKind::Unfinished, Some(node))
-                if node == first && unclaimed && incomplete =>
-            {
-                step(StepKind::Claim)
-            }
-            (DeviationKind::Missing | DeviationKind::Unfinished, Some(_)) => {
-                step(StepKind::MakeMachine)
-            }
+            (
+                DeviationKind::Missing | DeviationKind::Unclaimed | DeviationKind::Unfinished,
+                Some(_),
+            ) => step(StepKind::MakeMachine),
             (DeviationKind::Halted, Some(_)) => step(StepKind::PowerOn),
             (DeviationKind::Silent, Some(_)) => await_machines(deviation),
             (DeviationKind::NotBootstrapped, _) => step(StepKind::Bootstrap),
@@ -253,6 +258,7 @@ fn steps(desired: &DesiredCluster, deviations: &[Deviation]) -> Plan {
             (DeviationKind::Surplus, _) => None,
             (
                 DeviationKind::Missing
+                | DeviationKind::Unclaimed
                 | DeviationKind::Unfinished
                 | DeviationKind::Halted
                 | DeviationKind::StaleMember

@@ -34,6 +34,8 @@ macro_rules! kinds {
 kinds! {
     /// It does not exist.
     Missing = "missing", None;
+    /// It exists without its tag: whose it is was never said.
+    Unclaimed = "untagged", None;
     /// Its making was interrupted.
     Unfinished = "unfinished", None;
     /// The machine stands still.

@@ -88,6 +88,10 @@ fn worker_deviations(
             return;
         }
         Some(Seen::Unknown(_)) => return,
+        Some(Seen::Known(MachineSeen::Unclaimed)) => {
+            push(DeviationKind::Unclaimed, String::new());
+            return;
+        }
         Some(Seen::Known(MachineSeen::Unfinished { lacks })) => {
             push(DeviationKind::Unfinished, format!("lacks {lacks}"));
             return;
@@ -137,7 +141,7 @@ fn steps(deviations: &[Deviation]) -> Plan {
             continue;
         };
         match deviation.kind {
-            DeviationKind::Missing | DeviationKind::Unfinished => {
+            DeviationKind::Missing | DeviationKind::Unclaimed | DeviationKind::Unfinished => {
                 steps.push(calm(StepKind::MakeMachine));
                 // Labels come with the node; a node that joins is labelled once it is there.
                 steps.push(Step::calm(

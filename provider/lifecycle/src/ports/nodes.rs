@@ -1,0 +1,68 @@
+//! The machine API of nodes.
+
+use std::net::Ipv4Addr;
+
+use async_trait::async_trait;
+use transport::CancellationToken;
+
+use crate::error::Fault;
+use crate::guard::EtcdMember;
+
+/// What a node says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeLook {
+    /// The tag of its release: `v1.13.9`.
+    pub version: String,
+    /// Whether it waits for a configuration instead of having one.
+    pub maintenance: bool,
+}
+
+/// What a control plane says of its etcd.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EtcdService {
+    /// It waits to be bootstrapped, or to find somebody to join.
+    Waiting,
+    /// It is about to run, or runs and is not healthy yet; the state is for messages.
+    Starting(String),
+    /// It runs and is healthy; the members as it knows them.
+    Running(Vec<EtcdMember>),
+}
+
+/// The answer to a bootstrap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bootstrapped {
+    /// It was started.
+    Started,
+    /// etcd has data already.
+    Already,
+    /// The node is not ready for it: the call may be repeated.
+    NotYet,
+}
+
+/// The machine API of a cluster's nodes.
+#[async_trait]
+pub trait Nodes: Send + Sync {
+    /// One look at a node: one call.
+    async fn look(&self, node: Ipv4Addr, cancel: &CancellationToken) -> Result<NodeLook, Fault>;
+
+    /// The state of etcd on a control plane.
+    async fn etcd(&self, node: Ipv4Addr, cancel: &CancellationToken) -> Result<EtcdService, Fault>;
+
+    /// Bootstraps etcd on a control plane. The caller has made sure that nobody else did.
+    async fn bootstrap(
+        &self,
+        node: Ipv4Addr,
+        cancel: &CancellationToken,
+    ) -> Result<Bootstrapped, Fault>;
+
+    /// Removes a member whose machine is gone, through a healthy one.
+    async fn remove_member(
+        &self,
+        through: Ipv4Addr,
+        id: u64,
+        cancel: &CancellationToken,
+    ) -> Result<(), Fault>;
+
+    /// Asks a node to shut down cleanly, its own drain left out.
+    async fn shutdown(&self, node: Ipv4Addr, cancel: &CancellationToken) -> Result<(), Fault>;
+}

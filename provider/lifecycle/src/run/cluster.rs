@@ -1,0 +1,502 @@
+//! Execution of a cluster's plan: create, update, read, delete, import.
+//!
+//! The order of a create is that of the plan: claim the identifier with the first control plane, make
+//! the others side by side, wait for their machine API, bootstrap etcd once, wait for the API, install
+//! the network, wait for nodes, remove configuration drives, record the inputs, mark it complete.
+
+mod observe;
+mod remove;
+mod steps;
+
+pub(crate) use observe::seen;
+pub(crate) use steps::not_ready;
+
+use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+use openiaas::Freshness;
+use product::{Birth, ClusterId, NodeKey, Path, Problem, Role, VmTag};
+use transport::CancellationToken;
+
+use super::machines::{FoundVm, TagSeen};
+use super::record::{ClusterHandle, ClusterRecord};
+use super::{Engine, EventState, MintedKey, going};
+use crate::Error;
+use crate::cluster::{DesiredCluster, ObservedCluster, deviations, plan};
+use crate::plan::{Drift, NodeSet, Plan, PlanSummary, approve};
+use crate::ports::{Kubernetes, Nodes};
+
+/// How far a cluster was when the run ended: it decides what an error means for the state (design law 6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    /// Nothing was claimed: an error leaves no state.
+    Nothing,
+    /// Machines are there, etcd is not: an error may taint, nothing of value is lost.
+    BeforeBootstrap,
+    /// etcd is there: an error becomes a warning and drift.
+    AfterBootstrap,
+}
+
+/// The end of a create or an update.
+pub struct ClusterOutcome {
+    /// How far the cluster is.
+    pub phase: Phase,
+    /// What identifies it, once it was claimed.
+    pub record: Option<ClusterRecord>,
+    /// What deviates at the end: empty when the plan is.
+    pub drift: Drift,
+    /// Why the run stopped early.
+    pub error: Option<Error>,
+}
+
+impl ClusterOutcome {
+    /// Whether everything is as desired.
+    pub const fn is_complete(&self) -> bool {
+        self.error.is_none()
+    }
+
+    /// Whether the run was interrupted.
+    pub fn interrupted(&self) -> bool {
+        self.error.as_ref().is_some_and(Error::is_cancelled)
+    }
+}
+
+/// What a refresh found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClusterRead {
+    /// No machine of this birth is left anywhere in the tenant.
+    Gone,
+    /// It is there and does not answer: the prior state stays.
+    Unreachable(Box<Problem>),
+    /// It was looked at.
+    Seen {
+        /// What deviates.
+        drift: Drift,
+        /// What could not be looked at, and machines that no state owns.
+        warnings: Vec<Problem>,
+    },
+}
+
+/// What a create without state found under its identifier.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// Nothing.
+    Nothing,
+    /// A create that never ended.
+    Unfinished(Birth),
+}
+
+/// How deep an observation looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Depth {
+    /// For a refresh: shared readings, one call a node.
+    Read,
+    /// Before a step: everything now.
+    Apply,
+}
+
+/// One run on one cluster whose birth is known.
+struct Run<'a> {
+    engine: &'a Engine,
+    desired: &'a DesiredCluster,
+    record: ClusterRecord,
+    handle: ClusterHandle,
+    minted: MintedKey,
+    nodes: Arc<dyn Nodes>,
+    kubernetes: Arc<dyn Kubernetes>,
+    cancel: &'a CancellationToken,
+    /// Drives that the platform did not let go: not tried again in this run.
+    kept_drives: BTreeSet<NodeKey>,
+    bootstrapped: bool,
+}
+
+impl Engine {
+    /// Creates a cluster, or goes on with the unfinished remains of an earlier create.
+    pub async fn create_cluster(
+        &self,
+        desired: &DesiredCluster,
+        approved: &PlanSummary,
+        cancel: &CancellationToken,
+    ) -> ClusterOutcome {
+        let nothing = |error| ClusterOutcome {
+            phase: Phase::Nothing,
+            record: None,
+            drift: Drift::default(),
+            error: Some(error),
+        };
+        let (birth, claimed) = match self.discover(desired, cancel).await {
+            Err(error) => return nothing(error),
+            Ok(Found::Unfinished(birth)) => {
+                tracing::info!(cluster = %desired.identifier, %birth, "going on with an unfinished create");
+                (birth, true)
+            }
+            Ok(Found::Nothing) => match self.new_birth() {
+                Ok(birth) => (birth, false),
+                Err(error) => return nothing(error),
+            },
+        };
+        match self.run_on(desired, birth, None, cancel) {
+            Ok(run) => run.to_the_end(approved, claimed).await,
+            Err(error) => nothing(error),
+        }
+    }
+
+    /// Brings an existing cluster to what is desired.
+    pub async fn update_cluster(
+        &self,
+        desired: &DesiredCluster,
+        record: &ClusterRecord,
+        approved: &PlanSummary,
+        cancel: &CancellationToken,
+    ) -> ClusterOutcome {
+        match self.run_on(desired, record.id.birth, Some(record), cancel) {
+            Ok(run) => run.to_the_end(approved, true).await,
+            Err(error) => ClusterOutcome {
+                phase: Phase::AfterBootstrap,
+                record: Some(record.clone()),
+                drift: Drift::default(),
+                error: Some(error),
+            },
+        }
+    }
+
+    /// Looks at a cluster without changing anything. `desired` is what the state asks for.
+    pub async fn read_cluster(
+        &self,
+        desired: &DesiredCluster,
+        record: &ClusterRecord,
+        cancel: &CancellationToken,
+    ) -> Result<ClusterRead, Error> {
+        let run = self.run_on(desired, record.id.birth, Some(record), cancel)?;
+        let shared = self.machines.shared();
+        let inventory = self
+            .machines
+            .inventory(&desired.identifier, &[], shared, cancel)
+            .await?;
+        let ours = |found: &&FoundVm| {
+            found
+                .owner()
+                .is_some_and(|tag| tag.birth == record.id.birth)
+        };
+        if inventory.complete && !inventory.vms.iter().any(|found| ours(&found)) {
+            return Ok(ClusterRead::Gone);
+        }
+        let observed = run.observe(Depth::Read).await?;
+        let found = deviations(desired, &observed);
+        let mut warnings: Vec<Problem> = observed
+            .unknowns()
+            .into_iter()
+            .map(|unknown| {
+                Problem::warning(Path::root(), "part of the cluster could not be looked at")
+                    .seen(unknown)
+                    .next("The prior state of that part is kept; refresh again when it answers.")
+            })
+            .collect();
+        if observed.complete
+            && found.is_empty()
+            && let Some(reason) = observed.api.reason()
+        {
+            return Ok(ClusterRead::Unreachable(Box::new(
+                Problem::warning(Path::root(), "cluster does not answer")
+                    .seen(reason)
+                    .allowed("an answer of a control plane")
+                    .next("The prior state is kept; check the way to the node network (proxy_url) and the machines."),
+            )));
+        }
+        warnings.truncate(5);
+        Ok(ClusterRead::Seen {
+            drift: Drift::of(&found),
+            warnings,
+        })
+    }
+
+    /// Looks for what a create without state would meet.
+    ///
+    /// # Errors
+    /// A complete cluster of the identifier is refused with the `import` block to paste; births that
+    /// disagree and machines without their first control plane are named.
+    pub async fn discover(
+        &self,
+        desired: &DesiredCluster,
+        cancel: &CancellationToken,
+    ) -> Result<Found, Error> {
+        let identifier = &desired.identifier;
+        let inventory = self
+            .machines
+            .inventory(identifier, &[], Freshness::Now, cancel)
+            .await?;
+        let births: BTreeSet<Birth> = inventory
+            .vms
+            .iter()
+            .filter_map(FoundVm::owner)
+            .filter(|tag| tag.identifier == *identifier)
+            .map(|tag| tag.birth)
+            .collect();
+        let mut births = births.into_iter();
+        let (Some(birth), other) = (births.next(), births.next()) else {
+            return Ok(Found::Nothing);
+        };
+        if let Some(other) = other {
+            return Err(Error::refused(
+                Problem::error(Path::of("identifier"), "machines of two clusters have this identifier")
+                    .seen(format!("births {birth} and {other}"))
+                    .allowed("machines of one birth")
+                    .next("Destroy one of the two from the state that owns it, or choose another identifier."),
+            ));
+        }
+        let first = inventory
+            .of(desired.first())
+            .filter(|first| first.owner().is_some());
+        let Some(first) = first else {
+            let names: Vec<&str> = inventory
+                .vms
+                .iter()
+                .map(|found| found.name.as_str())
+                .collect();
+            return Err(Error::refused(
+                Problem::error(
+                    Path::of("identifier"),
+                    "machines of a cluster are there without its first control plane",
+                )
+                .seen(format!("birth {birth}: {}", names.join(", ")))
+                .allowed("no machine of this identifier, or an unfinished create")
+                .next(import_advice(&ClusterId {
+                    identifier: identifier.clone(),
+                    birth,
+                })),
+            ));
+        };
+        if self.machines.is_complete(&first.id, cancel).await? {
+            return Err(Error::refused(
+                Problem::error(
+                    Path::of("identifier"),
+                    "a complete cluster of this identifier exists",
+                )
+                .seen(format!("{} with birth {birth}", first.name))
+                .allowed("an identifier that no cluster of the tenant has")
+                .next(import_advice(&ClusterId {
+                    identifier: identifier.clone(),
+                    birth,
+                })),
+            ));
+        }
+        Ok(Found::Unfinished(birth))
+    }
+
+    fn new_birth(&self) -> Result<Birth, Error> {
+        let since = self
+            .clock
+            .wall()
+            .duration_since(std::time::UNIX_EPOCH)
+            .unwrap_or_default();
+        let mut random = [0; 12];
+        getrandom::fill(&mut random).map_err(|error| {
+            Error::refused(
+                Problem::error(Path::root(), "the system gives no random bytes")
+                    .seen(error)
+                    .next("Apply again on a machine whose random source works."),
+            )
+        })?;
+        Ok(Birth::at(since.as_secs() as u32, random))
+    }
+
+    fn run_on<'a>(
+        &'a self,
+        desired: &'a DesiredCluster,
+        birth: Birth,
+        record: Option<&ClusterRecord>,
+        cancel: &'a CancellationToken,
+    ) -> Result<Run<'a>, Error> {
+        let stored = record.map(|record| record.cas.clone().into());
+        let minted = self
+            .key
+            .mint(&self.tenant, &desired.identifier, birth, stored.as_ref())?;
+        let record = match record {
+            Some(record) if record.key_fingerprint != minted.fingerprint => {
+                return Err(other_key(&record.key_fingerprint, &minted.fingerprint));
+            }
+            Some(record) => record.clone(),
+            None => ClusterRecord {
+                id: ClusterId {
+                    identifier: desired.identifier.clone(),
+                    birth,
+                },
+                key_fingerprint: minted.fingerprint.clone(),
+                cas: minted.pki.ca_certificates().into(),
+            },
+        };
+        let handle = ClusterHandle::new(desired, &record);
+        let members: Vec<Ipv4Addr> = handle.control_plane_addresses();
+        Ok(Run {
+            nodes: self.access.nodes(&minted.pki)?,
+            kubernetes: self.access.kubernetes(&minted.pki, &members)?,
+            engine: self,
+            desired,
+            record,
+            handle,
+            minted,
+            cancel,
+            kept_drives: BTreeSet::new(),
+            bootstrapped: false,
+        })
+    }
+}
+
+impl Run<'_> {
+    /// The tag of a machine of the cluster resource.
+    fn tag(&self, node: NodeKey) -> VmTag {
+        VmTag {
+            identifier: self.desired.identifier.clone(),
+            role: node.role,
+            pool: None,
+            birth: self.record.id.birth,
+        }
+    }
+
+    fn subject(&self) -> String {
+        self.desired.identifier.to_string()
+    }
+
+    /// Observe, plan, run the front, until the plan is empty or something stops it.
+    async fn to_the_end(mut self, approved: &PlanSummary, claimed: bool) -> ClusterOutcome {
+        let mut claimed = claimed;
+        let mut last = None;
+        let result = self.drive(approved, &mut claimed, &mut last).await;
+        let phase = match (claimed, self.bootstrapped) {
+            (false, _) => Phase::Nothing,
+            (true, false) => Phase::BeforeBootstrap,
+            (true, true) => Phase::AfterBootstrap,
+        };
+        let drift = last.map_or_else(Drift::default, |observed| {
+            Drift::of(&deviations(self.desired, &observed))
+        });
+        ClusterOutcome {
+            phase,
+            record: claimed.then_some(self.record),
+            drift,
+            error: result.err(),
+        }
+    }
+
+    async fn drive(
+        &mut self,
+        approved: &PlanSummary,
+        claimed: &mut bool,
+        last: &mut Option<ObservedCluster>,
+    ) -> Result<(), Error> {
+        let mut before = Plan::default();
+        let mut repeats = 0;
+        loop {
+            going(self.cancel)?;
+            let observed = self.observe(Depth::Apply).await?;
+            self.bootstrapped |= observed.bootstrapped();
+            let next = plan(self.desired, &observed);
+            *last = Some(observed.clone());
+            if next.is_empty() {
+                return Ok(());
+            }
+            repeats = if next == before { repeats + 1 } else { 0 };
+            if repeats >= 3 {
+                return Err(no_progress(&next));
+            }
+            let front = next.front().to_vec();
+            for step in &front {
+                approve(approved, step, &NodeSet::new()).map_err(|refused| plan_again(&refused))?;
+            }
+            let result = self.execute(&front, &observed).await;
+            // The claim stands once the first machine carries the tag, whatever came after.
+            *claimed |= result.is_ok() && front[0].kind == crate::StepKind::Claim;
+            result?;
+            before = next;
+        }
+    }
+
+    /// Tells a step's beginning and end around its work.
+    async fn told(
+        &self,
+        step: &crate::Step,
+        work: impl Future<Output = Result<(), Error>>,
+    ) -> Result<(), Error> {
+        self.engine.tell(&self.subject(), step, EventState::Started);
+        let result = work.await;
+        let state = match &result {
+            Ok(()) => EventState::Finished,
+            Err(error) => EventState::Failed(error.to_string()),
+        };
+        self.engine.tell(&self.subject(), step, state);
+        result
+    }
+}
+
+/// The plan of this apply is not the one that was shown.
+pub(crate) fn plan_again(refused: &crate::Refused) -> Error {
+    Error::refused(
+        Problem::error(
+            Path::of("plan_summary"),
+            "a step would disturb more than the plan showed",
+        )
+        .seen(format!("{}: {}", refused.step, refused.excess))
+        .allowed("what plan_summary shows")
+        .next("Plan again, look at plan_summary, and apply that plan."),
+    )
+}
+
+/// The same steps again and again: something undoes them, or they do not take effect.
+pub(crate) fn no_progress(plan: &Plan) -> Error {
+    let steps: Vec<String> = plan
+        .steps
+        .iter()
+        .take(3)
+        .map(|step| format!("{step} ({})", step.reason))
+        .collect();
+    Error::refused(
+        Problem::error(Path::root(), "steps do not take effect")
+            .seen(steps.join("; "))
+            .next("Look for somebody else who changes the same objects, then apply again."),
+    )
+}
+
+/// The key is not the one the cluster was made with.
+pub(crate) fn other_key(wanted: &str, seen: &str) -> Error {
+    Error::refused(
+        Problem::error(Path::root(), "another key than the cluster was made with")
+            .seen(format!("a key with fingerprint {seen}"))
+            .allowed(format!("the key with fingerprint {wanted}"))
+            .next("Set MANAGEDK8S_KEY or MANAGEDK8S_CLUSTER_KEY to that key."),
+    )
+}
+
+/// How to take over a cluster that no state knows.
+fn import_advice(id: &ClusterId) -> String {
+    format!(
+        "If it is yours and only its state was lost, add this block, put the resource's name in, and apply:\n\n\
+         import {{\n  to = managedk8s_cluster.NAME\n  id = \"{id}\"\n}}\n\n\
+         A cluster cannot be replaced with create_before_destroy: two clusters cannot share an identifier. \
+         For a second cluster choose another identifier."
+    )
+}
+
+/// Whether a tag makes a machine part of this cluster; another owner is an error naming both.
+fn check_owner(found: &FoundVm, birth: Birth) -> Result<bool, Error> {
+    let seen = match &found.tag {
+        TagSeen::None => return Ok(false),
+        TagSeen::Ours(tag) if tag.birth == birth => return Ok(true),
+        TagSeen::Ours(tag) => format!("{} is of birth {}", found.name, tag.birth),
+        TagSeen::Unreadable(text) => format!("{} is tagged {text:?}", found.name),
+    };
+    Err(Error::refused(
+        Problem::error(
+            Path::of("identifier"),
+            "a machine of this name has another birth",
+        )
+        .seen(seen)
+        .allowed(format!("machines of birth {birth}"))
+        .next("Destroy the other cluster from the state that owns it, or remove its machine."),
+    ))
+}
+
+/// Whether a node runs etcd.
+const fn is_control_plane(node: NodeKey) -> bool {
+    matches!(node.role, Role::ControlPlane)
+}

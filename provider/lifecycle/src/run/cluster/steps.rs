@@ -1,0 +1,498 @@
+//! The steps of a cluster's plan.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use openiaas::Freshness;
+use product::{NodeKey, Path, Problem};
+use transport::{Pace, Probe, WaitError, poll_until};
+
+use super::{Run, is_control_plane};
+use crate::cluster::{Etcd, MachineSpec, ObservedCluster};
+use crate::error::Fault;
+use crate::guard::{EtcdMember, may_add_member, may_remove_member};
+use crate::plan::{Step, StepKind};
+use crate::ports::{Bootstrapped, Deployment};
+use crate::run::config::{NodeConfig, machine_config, network_config};
+use crate::seen::{MachineSeen, Seen};
+use crate::{Error, EventState};
+
+impl Run<'_> {
+    /// Runs the front of a plan: one step, or several of one kind side by side.
+    pub(super) async fn execute(
+        &mut self,
+        front: &[Step],
+        observed: &ObservedCluster,
+    ) -> Result<(), Error> {
+        if front[0].kind == StepKind::RemoveConfigDrive {
+            return self.remove_drives(front).await;
+        }
+        let this = &*self;
+        let (alone, together): (Vec<&Step>, Vec<&Step>) = front
+            .iter()
+            .partition(|step| this.changes_members(step, observed));
+        let mut results: Vec<Result<(), Error>> = futures::stream::iter(together)
+            .map(|step| this.told(step, this.one(step, observed)))
+            .buffer_unordered(this.engine.settings.parallelism.max(1))
+            .collect()
+            .await;
+        // Control planes join a living etcd one at a time; the rest of them wait for the next observation.
+        if results.iter().all(Result::is_ok)
+            && let Some(step) = alone.first()
+        {
+            results.push(this.told(step, this.one(step, observed)).await);
+        }
+        // Steps that ran side by side have all ended here: the first failure is told, none is cut off.
+        results.into_iter().collect()
+    }
+
+    /// Whether a step adds a member to an etcd that lives.
+    fn changes_members(&self, step: &Step, observed: &ObservedCluster) -> bool {
+        observed.bootstrapped()
+            && step.kind == StepKind::MakeMachine
+            && step.object.machine().is_some_and(is_control_plane)
+    }
+
+    async fn one(&self, step: &Step, observed: &ObservedCluster) -> Result<(), Error> {
+        let machine = step.object.machine();
+        match (step.kind, machine) {
+            (StepKind::Claim, Some(node)) => self.claim(node).await,
+            (StepKind::MakeMachine, Some(node)) => self.make(node, observed).await,
+            (StepKind::PowerOn, Some(node)) => self.power_on(node).await,
+            (StepKind::RemoveMember, Some(node)) => self.remove_member(node, observed).await,
+            (StepKind::LabelNode, Some(node)) => self.label(node, observed).await,
+            (StepKind::AwaitMachines, _) => self.await_machines(step).await,
+            (StepKind::Bootstrap, _) => self.bootstrap(step).await,
+            (StepKind::AwaitApi, _) => self.await_api(step).await,
+            (StepKind::InstallNetwork, _) => self.install_network().await,
+            (StepKind::AwaitNodes, _) => self.await_nodes(step).await,
+            (StepKind::RecordInputs, _) => self
+                .kubernetes
+                .record_inputs(&self.inputs_name(), &self.inputs(), self.cancel)
+                .await
+                .map_err(Error::cluster("record the inputs in the cluster")),
+            (StepKind::Complete, _) => self.complete().await,
+            // Of pools and add-ons; a cluster's plan has none of them.
+            (
+                StepKind::InstallRelease
+                | StepKind::UpgradeRelease
+                | StepKind::ApplyObjects
+                | StepKind::RemoveWorker
+                | StepKind::UninstallRelease
+                | StepKind::RemoveConfigDrive,
+                _,
+            )
+            | (
+                StepKind::Claim
+                | StepKind::MakeMachine
+                | StepKind::PowerOn
+                | StepKind::RemoveMember
+                | StepKind::LabelNode,
+                None,
+            ) => Ok(()),
+        }
+    }
+
+    fn spec(&self, node: NodeKey) -> Result<MachineSpec, Error> {
+        self.desired
+            .machines()
+            .into_iter()
+            .find(|spec| spec.node == node)
+            .ok_or_else(|| {
+                Error::refused(
+                    Problem::error(
+                        Path::root(),
+                        "a step names a machine that the cluster does not have",
+                    )
+                    .seen(node),
+                )
+            })
+    }
+
+    async fn claim(&self, node: NodeKey) -> Result<(), Error> {
+        let spec = self.spec(node)?;
+        let config = machine_config(
+            &self.minted.pki,
+            &self.handle,
+            &self.engine.tenant,
+            NodeConfig {
+                node,
+                labels: self.desired.labels(node),
+                taints: self.desired.taints(node).into_iter().collect(),
+                max_pods: 110,
+            },
+        );
+        let network = network_config(&self.handle, &self.engine.tenant, node);
+        let names = &self.desired.infrastructure;
+        self.engine
+            .machines
+            .claim(
+                &self.tag(node),
+                &spec,
+                names,
+                &config,
+                &network,
+                self.cancel,
+            )
+            .await
+            .map(drop)
+    }
+
+    async fn make(&self, node: NodeKey, observed: &ObservedCluster) -> Result<(), Error> {
+        if is_control_plane(node)
+            && let Seen::Known(Etcd::Members(members)) = &observed.etcd
+        {
+            let others = without(members, &node.name(&self.desired.identifier));
+            may_add_member(&others)
+                .map_err(|refusal| unsafe_now("a control plane cannot be added now", &refusal.0))?;
+        }
+        self.claim(node).await?;
+        let spec = self.spec(node)?;
+        // Read anew: what the claim found may be an older machine of the same birth.
+        let found = self.found(node).await?;
+        self.engine
+            .machines
+            .finish(&found, &spec, &self.desired.infrastructure, self.cancel)
+            .await
+    }
+
+    async fn found(&self, node: NodeKey) -> Result<crate::run::FoundVm, Error> {
+        let zone = [self.desired.zones.of(node.index).clone()];
+        let inventory = self
+            .engine
+            .machines
+            .inventory(&self.desired.identifier, &zone, Freshness::Now, self.cancel)
+            .await?;
+        inventory.of(node).cloned().ok_or_else(|| {
+            Error::refused(
+                Problem::error(Path::root(), "a machine is not listed")
+                    .seen(node.name(&self.desired.identifier))
+                    .next("Apply again."),
+            )
+        })
+    }
+
+    async fn power_on(&self, node: NodeKey) -> Result<(), Error> {
+        let found = self.found(node).await?;
+        self.engine.machines.power_on(&found, self.cancel).await
+    }
+
+    async fn remove_member(&self, node: NodeKey, observed: &ObservedCluster) -> Result<(), Error> {
+        let name = node.name(&self.desired.identifier);
+        // Read just before the step: what was observed may be minutes old.
+        let running = running_control_planes(observed);
+        let Seen::Known(Etcd::Members(members)) = self.etcd(&running).await? else {
+            return Err(unsafe_now(
+                "an etcd member cannot be removed now",
+                "etcd does not answer",
+            ));
+        };
+        may_remove_member(&members, &name)
+            .map_err(|refusal| unsafe_now("an etcd member cannot be removed now", &refusal.0))?;
+        let through = running.iter().find(|other| {
+            let other = other.name(&self.desired.identifier);
+            members
+                .iter()
+                .any(|member| member.name == other && member.healthy)
+        });
+        let (Some(member), Some(through)) =
+            (members.iter().find(|member| member.name == name), through)
+        else {
+            return Ok(());
+        };
+        let address = self.handle.network.address(*through);
+        self.nodes
+            .remove_member(address, member.id, self.cancel)
+            .await
+            .map_err(Error::cluster(format!("remove {name} from etcd")))?;
+        self.kubernetes
+            .delete_node(&name, self.cancel)
+            .await
+            .map_err(Error::cluster(format!("remove the node {name}")))
+    }
+
+    async fn label(&self, node: NodeKey, observed: &ObservedCluster) -> Result<(), Error> {
+        let Some(seen) = observed.nodes.known().and_then(|nodes| nodes.get(&node)) else {
+            return Ok(());
+        };
+        let name = node.name(&self.desired.identifier);
+        self.kubernetes
+            .set_node(
+                &name,
+                &self.desired.labels(node),
+                &self.desired.taints(node),
+                seen,
+                self.cancel,
+            )
+            .await
+            .map_err(Error::cluster(format!("label {name}")))
+    }
+
+    /// Polls one question until it is answered; what was seen last is told and is in the error.
+    async fn until<T>(
+        &self,
+        step: &Step,
+        limit: Duration,
+        look: impl AsyncFn() -> Result<Probe<T, String>, Error>,
+    ) -> Result<T, Error> {
+        let subject = self.subject();
+        let told = || async {
+            let probe = look().await?;
+            if let Probe::Pending(last) = &probe {
+                self.engine
+                    .tell(&subject, step, EventState::Waiting(last.clone()));
+            }
+            Ok(probe)
+        };
+        poll_until(
+            self.engine.clock.as_ref(),
+            self.cancel,
+            &mut Pace::new(),
+            limit,
+            told,
+        )
+        .await
+        .map_err(|error| match error {
+            WaitError::Cancelled => Error::Cancelled,
+            WaitError::Look(error) => error,
+            WaitError::Deadline { last, elapsed } => Error::Timeout {
+                phase: step.to_string(),
+                object: subject.clone(),
+                last,
+                elapsed,
+            },
+        })
+    }
+
+    async fn await_machines(&self, step: &Step) -> Result<(), Error> {
+        let nodes: Vec<NodeKey> = self
+            .desired
+            .machines()
+            .into_iter()
+            .map(|spec| spec.node)
+            .collect();
+        self.until(step, self.engine.settings.machine_timeout, async || {
+            let silent: Vec<String> = self
+                .silent(&nodes)
+                .await?
+                .into_iter()
+                .map(|(node, why)| format!("{}: {why}", node.name(&self.desired.identifier)))
+                .collect();
+            Ok(if silent.is_empty() {
+                Probe::Ready(())
+            } else {
+                Probe::Pending(silent.join("; "))
+            })
+        })
+        .await
+    }
+
+    /// Machines whose API does not answer as it should, and what was seen.
+    async fn silent(&self, nodes: &[NodeKey]) -> Result<Vec<(NodeKey, String)>, Error> {
+        let looks: Vec<(NodeKey, Result<_, Fault>)> = futures::stream::iter(nodes.iter().copied())
+            .map(|node| async move {
+                (
+                    node,
+                    self.nodes
+                        .look(self.handle.network.address(node), self.cancel)
+                        .await,
+                )
+            })
+            .buffer_unordered(8)
+            .collect()
+            .await;
+        let mut silent = Vec::new();
+        for (node, look) in looks {
+            match look {
+                Ok(look) if look.maintenance => {
+                    silent.push((
+                        node,
+                        "in maintenance mode: it did not accept its configuration".to_owned(),
+                    ));
+                }
+                Ok(_) => {}
+                Err(Fault::Cancelled) => return Err(Error::Cancelled),
+                Err(fault) => silent.push((node, crate::error::chain(&fault))),
+            }
+        }
+        silent.sort();
+        Ok(silent)
+    }
+
+    /// Bootstraps etcd once: only when every control plane answers and none of them has a member, and on
+    /// the first of them (Talos docs, bootstrap).
+    async fn bootstrap(&self, step: &Step) -> Result<(), Error> {
+        let control_planes: Vec<NodeKey> = self
+            .desired
+            .machines()
+            .into_iter()
+            .map(|spec| spec.node)
+            .filter(|node| is_control_plane(*node))
+            .collect();
+        let first = self.handle.network.address(self.desired.first());
+        let limit = self.engine.settings.api_timeout;
+        self.until(step, limit, async || {
+            match self.etcd(&control_planes).await? {
+                Seen::Known(Etcd::Members(_)) => return Ok(Probe::Ready(())),
+                Seen::Unknown(reason) => return Ok(Probe::Pending(reason)),
+                Seen::Known(Etcd::NotBootstrapped) => {}
+            }
+            match self.nodes.bootstrap(first, self.cancel).await {
+                Ok(Bootstrapped::Started | Bootstrapped::Already) => Ok(Probe::Ready(())),
+                Ok(Bootstrapped::NotYet) => Ok(Probe::Pending(
+                    "the first control plane is not ready for it".to_owned(),
+                )),
+                Err(Fault::Unreachable(reason)) => Ok(Probe::Pending(reason)),
+                Err(fault) => Err(Error::cluster("bootstrap etcd")(fault)),
+            }
+        })
+        .await?;
+        let wanted = control_planes.len();
+        self.until(step, limit, async || {
+            Ok(match self.etcd(&control_planes).await? {
+                Seen::Known(Etcd::Members(members)) => {
+                    let ready = members
+                        .iter()
+                        .filter(|member| member.healthy && !member.learner)
+                        .count();
+                    if ready >= wanted {
+                        Probe::Ready(())
+                    } else {
+                        Probe::Pending(format!("{ready} of {wanted} members of etcd are healthy"))
+                    }
+                }
+                Seen::Known(Etcd::NotBootstrapped) => {
+                    Probe::Pending("etcd has not started yet".to_owned())
+                }
+                Seen::Unknown(reason) => Probe::Pending(reason),
+            })
+        })
+        .await
+    }
+
+    async fn await_api(&self, step: &Step) -> Result<(), Error> {
+        self.until(step, self.engine.settings.api_timeout, async || match self
+            .kubernetes
+            .alive(self.cancel)
+            .await
+        {
+            Ok(()) => Ok(Probe::Ready(())),
+            Err(Fault::Cancelled) => Err(Error::Cancelled),
+            Err(fault) => Ok(Probe::Pending(crate::error::chain(&fault))),
+        })
+        .await
+    }
+
+    /// Installs the network without waiting for all of it: what has no node to run on yet must not hold up
+    /// a cluster; that nodes become ready shows that its agents work.
+    async fn install_network(&self) -> Result<(), Error> {
+        let how = Deployment {
+            wait: Duration::ZERO,
+            adopt: false,
+        };
+        self.kubernetes
+            .deploy(&self.network(), None, how, self.cancel)
+            .await
+            .map_err(Error::cluster("install the network"))
+    }
+
+    async fn await_nodes(&self, step: &Step) -> Result<(), Error> {
+        let wanted: Vec<String> = self
+            .desired
+            .machines()
+            .into_iter()
+            .map(|spec| spec.node.name(&self.desired.identifier))
+            .collect();
+        self.until(step, self.engine.settings.ready_timeout, async || {
+            let nodes = match self.kubernetes.nodes(self.cancel).await {
+                Ok(nodes) => nodes,
+                Err(Fault::Cancelled) => return Err(Error::Cancelled),
+                Err(fault) => return Ok(Probe::Pending(crate::error::chain(&fault))),
+            };
+            Ok(not_ready(&wanted, &nodes).map_or(Probe::Ready(()), Probe::Pending))
+        })
+        .await
+    }
+
+    async fn complete(&self) -> Result<(), Error> {
+        let first = self.desired.first();
+        let found = self.found(first).await?;
+        self.engine
+            .machines
+            .complete(&found, &self.tag(first), self.cancel)
+            .await
+    }
+
+    /// Removes configuration drives side by side; those that the platform keeps are remembered.
+    async fn remove_drives(&mut self, front: &[Step]) -> Result<(), Error> {
+        let this = &*self;
+        let removed: Vec<Result<Option<NodeKey>, Error>> = futures::stream::iter(front)
+            .map(|step| async move {
+                let Some(node) = step.object.machine() else {
+                    return Ok(None);
+                };
+                this.engine.tell(&this.subject(), step, EventState::Started);
+                let found = this.found(node).await?;
+                let gone = this
+                    .engine
+                    .machines
+                    .remove_config_drive(&found, this.cancel)
+                    .await?;
+                this.engine
+                    .tell(&this.subject(), step, EventState::Finished);
+                Ok((!gone).then_some(node))
+            })
+            .buffer_unordered(this.engine.settings.parallelism.max(1))
+            .collect()
+            .await;
+        for kept in removed {
+            self.kept_drives.extend(kept?);
+        }
+        Ok(())
+    }
+}
+
+/// Nodes that are missing or not ready, in words.
+pub(crate) fn not_ready(
+    wanted: &[String],
+    nodes: &BTreeMap<String, crate::NodeSeen>,
+) -> Option<String> {
+    let waiting: Vec<String> = wanted
+        .iter()
+        .filter_map(|name| match nodes.get(name) {
+            None => Some(format!("{name} is not registered")),
+            Some(node) if !node.ready => Some(format!("{name} is not ready")),
+            Some(_) => None,
+        })
+        .collect();
+    (!waiting.is_empty()).then(|| waiting.join("; "))
+}
+
+fn without(members: &[EtcdMember], name: &str) -> Vec<EtcdMember> {
+    members
+        .iter()
+        .filter(|member| member.name != name)
+        .cloned()
+        .collect()
+}
+
+fn running_control_planes(observed: &ObservedCluster) -> Vec<NodeKey> {
+    observed
+        .machines
+        .iter()
+        .filter(|(node, seen)| {
+            is_control_plane(**node) && matches!(seen, Seen::Known(MachineSeen::Running { .. }))
+        })
+        .map(|(node, _)| *node)
+        .collect()
+}
+
+fn unsafe_now(summary: &'static str, reason: &str) -> Error {
+    Error::refused(
+        Problem::error(Path::root(), summary)
+            .seen(reason)
+            .allowed("a change of one member while all others are healthy")
+            .next("Wait until etcd is healthy, or repair it, then apply again."),
+    )
+}

@@ -1,0 +1,179 @@
+//! Executors: observe, plan, run the front of the plan, observe again, until nothing is left.
+//!
+//! Everything here can be killed at any point and run again: no step keeps a journal, each looks first
+//! for what an earlier run left.
+
+mod addon;
+mod cluster;
+mod config;
+mod inside;
+mod key;
+mod machines;
+mod pool;
+mod progress;
+mod record;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use product::IndexSet;
+use transport::{CancellationToken, SharedClock};
+
+pub use addon::{AddonFacts, AddonOutcome, AddonRead};
+pub use cluster::{ClusterOutcome, ClusterRead, Found, Phase};
+pub use key::{Key, MintedKey};
+pub use machines::{FoundVm, TagSeen};
+pub use pool::{PoolOutcome, PoolRead, RecordedPool};
+pub use progress::{Event, EventState, Progress, Silent};
+pub use record::{ClusterHandle, ClusterRecord, RecordedCluster, StoredCas};
+
+use crate::Error;
+use crate::ports::{Access, Cloud};
+use machines::Machines;
+
+/// How executors behave; figures of the provider block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Machines made side by side.
+    pub parallelism: usize,
+    /// How long a machine may take until its API answers.
+    pub machine_timeout: Duration,
+    /// How long etcd and the Kubernetes API may take.
+    pub api_timeout: Duration,
+    /// How long nodes may take to be ready.
+    pub ready_timeout: Duration,
+    /// How old a shared reading may be when nothing is changed.
+    pub freshness: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            parallelism: 4,
+            machine_timeout: Duration::from_mins(15),
+            api_timeout: Duration::from_mins(10),
+            ready_timeout: Duration::from_mins(10),
+            freshness: Duration::from_secs(5),
+        }
+    }
+}
+
+/// One configured provider: the doors, the key, and what resources of one process share. Cheap to clone.
+#[derive(Clone)]
+pub struct Engine {
+    pub(crate) machines: Arc<Machines>,
+    pub(crate) access: Arc<dyn Access>,
+    pub(crate) clock: SharedClock,
+    pub(crate) key: Arc<Key>,
+    pub(crate) tenant: Arc<str>,
+    pub(crate) settings: Settings,
+    pub(crate) progress: Arc<dyn Progress>,
+    locks: Arc<Locks>,
+}
+
+/// What resources of one cluster take turns with, in this process.
+#[derive(Default)]
+struct Locks {
+    indexes: Mutex<BTreeMap<String, Arc<tokio::sync::Mutex<()>>>>,
+    disruptions: Mutex<BTreeMap<String, Arc<tokio::sync::Mutex<()>>>>,
+    /// Numbers that pools of this process have taken and perhaps not claimed yet: cluster, number, pool.
+    reserved: Mutex<BTreeMap<String, BTreeMap<u16, String>>>,
+}
+
+impl Locks {
+    fn of(
+        map: &Mutex<BTreeMap<String, Arc<tokio::sync::Mutex<()>>>>,
+        cluster: &str,
+    ) -> Arc<tokio::sync::Mutex<()>> {
+        let mut locks = map.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(locks.entry(cluster.to_owned()).or_default())
+    }
+}
+
+impl Engine {
+    /// An engine. `tenant` is the tenant's id: part of MAC addresses and keys.
+    pub fn new(
+        cloud: Arc<dyn Cloud>,
+        access: Arc<dyn Access>,
+        clock: SharedClock,
+        key: Key,
+        tenant: impl Into<Arc<str>>,
+        settings: Settings,
+    ) -> Self {
+        let tenant: Arc<str> = tenant.into();
+        Self {
+            machines: Arc::new(Machines::new(
+                cloud,
+                clock.clone(),
+                tenant.clone(),
+                settings.freshness,
+            )),
+            access,
+            clock,
+            key: Arc::new(key),
+            tenant,
+            settings,
+            progress: Arc::new(Silent),
+            locks: Arc::new(Locks::default()),
+        }
+    }
+
+    /// The same engine, telling its progress to somebody.
+    pub fn with_progress(mut self, progress: Arc<dyn Progress>) -> Self {
+        self.progress = progress;
+        self
+    }
+
+    /// The tenant's id.
+    pub fn tenant(&self) -> &str {
+        &self.tenant
+    }
+
+    /// One at a time allocates numbers in a cluster.
+    pub(crate) fn index_lock(&self, cluster: &str) -> Arc<tokio::sync::Mutex<()>> {
+        Locks::of(&self.locks.indexes, cluster)
+    }
+
+    /// Takes numbers for a pool until the process ends or the pool gives them back.
+    pub(crate) fn reserve(&self, cluster: &str, pool: &str, indexes: &IndexSet) {
+        let mut reserved = self
+            .locks
+            .reserved
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let numbers = reserved.entry(cluster.to_owned()).or_default();
+        numbers.retain(|_, owner| owner != pool);
+        numbers.extend(indexes.iter().map(|index| (index, pool.to_owned())));
+    }
+
+    /// Numbers that other pools of this process have taken.
+    pub(crate) fn reserved_by_others(&self, cluster: &str, pool: &str) -> IndexSet {
+        let reserved = self
+            .locks
+            .reserved
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        reserved
+            .get(cluster)
+            .into_iter()
+            .flatten()
+            .filter(|(_, owner)| *owner != pool)
+            .map(|(index, _)| *index)
+            .collect()
+    }
+
+    /// One at a time disturbs nodes of a cluster.
+    pub(crate) fn disruption_lock(&self, cluster: &str) -> Arc<tokio::sync::Mutex<()>> {
+        Locks::of(&self.locks.disruptions, cluster)
+    }
+}
+
+/// Stops at once when the run was interrupted.
+pub(crate) fn going(cancel: &CancellationToken) -> Result<(), Error> {
+    if cancel.is_cancelled() {
+        Err(Error::Cancelled)
+    } else {
+        Ok(())
+    }
+}

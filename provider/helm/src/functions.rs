@@ -3,6 +3,8 @@
 mod builtins;
 mod casts;
 mod compare;
+mod crypto;
+mod dates;
 mod defaults;
 mod dicts;
 mod encoding;
@@ -13,9 +15,13 @@ mod lists;
 mod math;
 pub(crate) mod print;
 pub(crate) mod quote;
+mod random;
 mod reflect;
+mod regexes;
 mod strings;
 mod text;
+mod toml;
+mod urls;
 
 pub(crate) use dicts::deep_copy;
 pub(crate) use encoding::base64_decode;
@@ -86,6 +92,12 @@ static BY_NAME: LazyLock<HashMap<&'static str, &'static Function>> = LazyLock::n
         encoding::TABLE,
         json::TABLE,
         helm::TABLE,
+        crypto::TABLE,
+        dates::TABLE,
+        random::TABLE,
+        regexes::TABLE,
+        toml::TABLE,
+        urls::TABLE,
     ];
     let mut all = HashMap::new();
     for function in tables.iter().copied().flatten() {

@@ -3,6 +3,7 @@
 mod cluster;
 mod dates;
 mod functions;
+mod regex_go;
 
 pub mod chart;
 pub mod release;

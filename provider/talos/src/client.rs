@@ -18,6 +18,7 @@ mod observation;
 mod observe;
 mod reply;
 mod upgrade;
+mod watched;
 
 pub use connect::{Node, TalosClient};
 pub use cosi::{Resource, ResourceType, types};

@@ -19,6 +19,7 @@ use transport::{
 };
 
 use super::TalosError;
+use super::watched::{Fault, Watched};
 use crate::pki::{ClusterPki, PkiError, TalosRole, Validity};
 
 /// The port of the machine API on every node.
@@ -59,6 +60,7 @@ struct Credentials {
 pub struct Node {
     pub(super) address: IpAddr,
     pub(super) channel: Channel,
+    fault: Fault,
     clock: SharedClock,
     cancel: CancellationToken,
 }
@@ -128,10 +130,13 @@ impl TalosClient {
             .connect(&address.to_string(), PORT)
             .await
             .map_err(failed)?;
+        let fault = Fault::default();
+        let stream = Watched::new(stream, fault.clone());
         let channel = or_cancelled(cancel, one_stream_channel(address, stream)).await??;
         Ok(Node {
             address,
             channel,
+            fault,
             clock: Arc::clone(&self.0.clock),
             cancel: cancel.clone(),
         })
@@ -176,10 +181,7 @@ impl TalosClient {
 
 /// A channel on a connection that stands already. It does not dial again: after a break the node
 /// may be another one, so the caller looks first.
-async fn one_stream_channel(
-    address: IpAddr,
-    stream: transport::Stream,
-) -> Result<Channel, TalosError> {
+async fn one_stream_channel(address: IpAddr, stream: Watched) -> Result<Channel, TalosError> {
     let uri = match address {
         IpAddr::V4(address) => format!("https://{address}:{PORT}"),
         IpAddr::V6(address) => format!("https://[{address}]:{PORT}"),
@@ -218,34 +220,46 @@ impl Node {
     }
 
     /// Awaits one call, no longer than `limit`.
-    pub(super) async fn call<T>(
-        &self,
+    pub(super) fn call<'a, T>(
+        &'a self,
         rpc: &'static str,
         limit: Duration,
-        work: impl Future<Output = Result<Response<T>, Status>>,
-    ) -> Result<T, TalosError> {
-        self.bounded(rpc, limit, work)
-            .await
-            .map(Response::into_inner)
+        work: impl Future<Output = Result<Response<T>, Status>> + Send + 'a,
+    ) -> impl Future<Output = Result<T, TalosError>> + Send + 'a {
+        let work = Box::pin(work);
+        async move {
+            let answer = self.bounded(rpc, limit, work).await?;
+            Ok(answer.into_inner())
+        }
     }
 
-    /// Awaits one answer or one item of a stream, no longer than `limit`.
-    pub(super) async fn bounded<T>(
-        &self,
+    /// Awaits one answer or one item of a stream, no longer than `limit`. The work lies on the
+    /// heap: generated calls are large, and a look awaits nine of them side by side.
+    pub(super) fn bounded<'a, T>(
+        &'a self,
         rpc: &'static str,
         limit: Duration,
-        work: impl Future<Output = Result<T, Status>>,
-    ) -> Result<T, TalosError> {
-        let timed = within(self.clock.as_ref(), limit, work);
-        let answer = or_cancelled(&self.cancel, timed).await?;
-        let deadline = TalosError::Deadline {
-            address: self.address,
-            rpc,
-            limit,
-        };
-        answer
-            .ok_or(deadline)?
-            .map_err(|status| TalosError::from_status(self.address, rpc, &status))
+        work: impl Future<Output = Result<T, Status>> + Send + 'a,
+    ) -> impl Future<Output = Result<T, TalosError>> + Send + 'a {
+        let work = Box::pin(work);
+        async move {
+            let timed = within(self.clock.as_ref(), limit, work);
+            let answer = or_cancelled(&self.cancel, timed).await?;
+            let deadline = TalosError::Deadline {
+                address: self.address,
+                rpc,
+                limit,
+            };
+            answer
+                .ok_or(deadline)?
+                .map_err(|status| match self.fault.refused() {
+                    Some(reason) => TalosError::Credentials {
+                        address: self.address,
+                        reason,
+                    },
+                    None => TalosError::from_status(self.address, rpc, &status),
+                })
+        }
     }
 
     /// An answer that cannot be used.

@@ -1,7 +1,6 @@
 //! What goes wrong between us and a node.
 
 use std::error::Error;
-use std::io;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -9,6 +8,7 @@ use thiserror::Error;
 use tonic::{Code, Status};
 use transport::{Cancelled, DialError};
 
+use super::watched::tls_error;
 use crate::pki::PkiError;
 
 /// Longest excerpt of a node's own words.
@@ -103,15 +103,8 @@ impl From<Cancelled> for TalosError {
 }
 
 impl TalosError {
-    /// An error status as an error: a broken connection and refused credentials are told from
-    /// what the node itself said.
+    /// An error status as an error: a broken connection is told from what the node itself said.
     pub(super) fn from_status(address: IpAddr, rpc: &'static str, status: &Status) -> Self {
-        if let Some(fault) = tls_fault(status) {
-            return Self::Credentials {
-                address,
-                reason: fault.to_string(),
-            };
-        }
         if status.source().is_some() {
             return Self::Broken {
                 address,
@@ -166,7 +159,7 @@ impl TalosError {
                 source: DialError::Tls { source, .. },
                 ..
             } => matches!(
-                rustls_in_io(source),
+                tls_error(source),
                 Some(rustls::Error::InvalidCertificate(_))
             ),
             _ => false,
@@ -181,31 +174,6 @@ pub(super) fn excerpt(message: &str) -> String {
         Some((end, _)) => format!("{}…", &masked[..end]),
         None => masked.into_owned(),
     }
-}
-
-fn rustls_in_io(error: &io::Error) -> Option<&rustls::Error> {
-    error.get_ref()?.downcast_ref()
-}
-
-/// The TLS error at the bottom of a transport error: with TLS 1.3 a server refuses a client's
-/// certificate only after the handshake.
-fn tls_fault(status: &Status) -> Option<&rustls::Error> {
-    let mut cause = status.source();
-    while let Some(error) = cause {
-        let found = error
-            .downcast_ref::<io::Error>()
-            .and_then(rustls_in_io)
-            .or_else(|| error.downcast_ref());
-        if let Some(fault) = found {
-            let about_certificates = matches!(
-                fault,
-                rustls::Error::AlertReceived(_) | rustls::Error::InvalidCertificate(_)
-            );
-            return about_certificates.then_some(fault);
-        }
-        cause = error.source();
-    }
-    None
 }
 
 fn innermost(status: &Status) -> String {

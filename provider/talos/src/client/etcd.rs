@@ -17,9 +17,9 @@ use super::connect::{READ, sized, timed};
 use super::{Node, TalosError};
 
 /// Time without a chunk after which a snapshot is given up.
-const SNAPSHOT_IDLE: Duration = Duration::from_secs(60);
+const SNAPSHOT_IDLE: Duration = Duration::from_mins(1);
 /// Deadline of a change of membership.
-const CHANGE: Duration = Duration::from_secs(60);
+const CHANGE: Duration = Duration::from_mins(1);
 /// A snapshot is a database in pages of 512 bytes, then the SHA-256 of it.
 const PAGE: u64 = 512;
 const TRAILER: usize = 32;

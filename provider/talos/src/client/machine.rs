@@ -17,7 +17,7 @@ use super::{BootId, Node, Service, ServiceState, TalosError, types};
 use crate::config::{ConfigError, ConfigHash, MachineConfig, RenderedConfig};
 
 /// Deadlines of calls that change something.
-const APPLY: Duration = Duration::from_secs(60);
+const APPLY: Duration = Duration::from_mins(1);
 const BOOTSTRAP: Duration = Duration::from_secs(5);
 const POWER: Duration = Duration::from_secs(30);
 

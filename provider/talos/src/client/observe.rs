@@ -109,9 +109,7 @@ impl TalosClient {
             Depth::Quick
         };
         let look = || async {
-            let seen = self
-                .observe(address, MachineRole::Worker, depth, cancel)
-                .await?;
+            let seen = Box::pin(self.observe(address, MachineRole::Worker, depth, cancel)).await?;
             Ok(progress(seen, after, until))
         };
         poll_until(self.clock().as_ref(), cancel, &mut Pace::new(), limit, look).await

@@ -18,9 +18,9 @@ use super::error::excerpt;
 use super::{Node, TalosError};
 
 /// Time without a word of progress after which an upgrade is given up.
-const IDLE: Duration = Duration::from_secs(300);
+const IDLE: Duration = Duration::from_mins(5);
 /// The older call answers only when the image was fetched.
-const LEGACY: Duration = Duration::from_secs(45 * 60);
+const LEGACY: Duration = Duration::from_mins(45);
 
 /// How a node was upgraded, and so what comes next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -23,6 +23,13 @@ pub(crate) fn pki() -> ClusterPki {
     ClusterPki::derive(&cluster_key(), birth_time()).expect("a PKI")
 }
 
+/// The PKI of another cluster.
+pub(crate) fn other_pki() -> ClusterPki {
+    let text = CLUSTER.replacen("Bm8s", "Bm8t", 1);
+    let key = ClusterKey::parse(&text).expect("a key");
+    ClusterPki::derive(&key, birth_time()).expect("a PKI")
+}
+
 fn minutes(count: i64) -> Validity {
     Validity::starting(birth_time(), SignedDuration::from_mins(count)).expect("in the calendar")
 }

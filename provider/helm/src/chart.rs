@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 
 pub(crate) use archive::clean as clean_path;
 pub(crate) use dependencies::{compatible, process as process_dependencies};
+pub(crate) use metadata::scalar;
 pub use metadata::{Dependency, ImportValues, Lock, Maintainer, Metadata};
 
 /// Bounds of one chart, subcharts included. The first two are Helm's own.

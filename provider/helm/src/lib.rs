@@ -9,6 +9,7 @@ pub mod chart;
 pub mod release;
 pub mod render;
 pub mod semver;
+pub mod source;
 pub mod template;
 pub mod value;
 pub mod values;

@@ -1,0 +1,392 @@
+//! Charts in OCI registries: tags, manifests, blobs, tokens. The general OCI client brings its own
+//! HTTP client, which knows neither our trust roots nor our proxy, and needs little to replace.
+
+use std::fmt::Write as _;
+
+use reqwest::header::{HeaderMap, HeaderValue, LINK, WWW_AUTHENTICATE};
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+use super::http::{Answer, Extras, Http, basic};
+use super::{Credentials, Error, MAX_ARCHIVE, Request, cache::Cache, check, choose, newest};
+
+const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+const CONTENT: [&str; 2] = [
+    "application/vnd.cncf.helm.chart.content.v1.tar+gzip",
+    "application/tar+gzip",
+];
+/// Manifests and tag lists are small.
+const MAX_JSON: usize = 8 << 20;
+/// Pages of tags.
+const PAGES: usize = 200;
+
+/// The registry's address; plain HTTP for this machine only.
+pub(super) fn base(oci: &Url) -> Result<Url, Error> {
+    let host = oci
+        .host_str()
+        .ok_or_else(|| Error::Request(format!("{oci} has no host")))?;
+    let local = matches!(host, "localhost" | "127.0.0.1" | "[::1]");
+    let scheme = if local { "http" } else { "https" };
+    let host = if host == "docker.io" {
+        "registry-1.docker.io"
+    } else {
+        host
+    };
+    let mut text = format!("{scheme}://{host}");
+    if let Some(port) = oci.port() {
+        let _ = write!(text, ":{port}");
+    }
+    Url::parse(&text).map_err(|error| Error::Request(format!("{oci}: {error}")))
+}
+
+pub(super) struct Registry<'a> {
+    http: &'a Http,
+    base: Url,
+    name: String,
+    /// A digest that the reference itself pins, `sha256:...`.
+    pinned: Option<String>,
+    tag: Option<String>,
+    credentials: Option<&'a Credentials>,
+}
+
+impl<'a> Registry<'a> {
+    /// `name` may end in `:tag` and `@sha256:...`.
+    pub(super) fn new(
+        http: &'a Http,
+        base: Url,
+        name: String,
+        credentials: Option<&'a Credentials>,
+    ) -> Self {
+        let (name, pinned) = match name.split_once('@') {
+            Some((name, digest)) => (name.to_owned(), Some(digest.to_owned())),
+            None => (name, None),
+        };
+        let (name, tag) = match name.rsplit_once(':') {
+            Some((before, tag)) if !tag.contains('/') => (before.to_owned(), Some(tag.to_owned())),
+            _ => (name, None),
+        };
+        Self {
+            http,
+            base,
+            name,
+            pinned,
+            tag,
+            credentials,
+        }
+    }
+
+    /// Fetches the archive; returns it and where it came from.
+    pub(super) async fn pull(
+        &self,
+        request: &Request,
+        cache: &Cache,
+        cancel: &CancellationToken,
+    ) -> Result<(Vec<u8>, String), Error> {
+        let mut session = Session {
+            registry: self,
+            authorization: None,
+        };
+        let reference = match (&self.pinned, &self.tag) {
+            (Some(digest), _) => digest.clone(),
+            (None, Some(tag)) => tag.clone(),
+            (None, None) => self.choose(&mut session, request, cancel).await?,
+        };
+        let answer = session
+            .get(
+                &format!("manifests/{reference}"),
+                MANIFEST,
+                MAX_JSON,
+                cancel,
+            )
+            .await?;
+        let url = answer.url.to_string();
+        let body = answer.success()?;
+        if self.pinned.is_some() {
+            check(&body, self.pinned.as_deref(), "the reference", &url)?;
+        }
+        let broken = |reason: &str| Error::Answer {
+            url: url.clone(),
+            reason: reason.to_owned(),
+        };
+        let manifest: Value =
+            serde_json::from_slice(&body).map_err(|_| broken("its manifest is no JSON"))?;
+        let layer = manifest["layers"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .find(|layer| CONTENT.iter().any(|kind| layer["mediaType"] == *kind))
+            .ok_or_else(|| broken("it is no chart: its manifest has no chart layer"))?;
+        let digest = layer["digest"]
+            .as_str()
+            .filter(|digest| digest.starts_with("sha256:"))
+            .ok_or_else(|| broken("its chart layer has no sha256 digest"))?;
+        let origin = format!("oci://{}/{}:{reference}", self.base.authority(), self.name);
+        if let Some(bytes) = cache.get(digest) {
+            return Ok((bytes, origin));
+        }
+        let blob = session
+            .get(&format!("blobs/{digest}"), "", MAX_ARCHIVE, cancel)
+            .await?;
+        let bytes = blob.success()?;
+        check(&bytes, Some(digest), "the manifest", &origin)?;
+        Ok((bytes, origin))
+    }
+
+    /// The tag to take. A version without wildcards is asked for directly: many registries hold
+    /// thousands of tags.
+    async fn choose(
+        &self,
+        session: &mut Session<'_, 'a>,
+        request: &Request,
+        cancel: &CancellationToken,
+    ) -> Result<String, Error> {
+        if let Some(version) = request.version.as_deref().map(str::trim)
+            && version.split('.').count() >= 3
+            && !version.contains(['*', ' ', ',', '|', '<', '>', '=', '~', '^', 'x', 'X'])
+        {
+            return Ok(version.replace('+', "_"));
+        }
+        let tags = self.tags(session, cancel).await?;
+        // A `+` of a version is written `_` in a tag.
+        let versions: Vec<String> = tags.iter().map(|tag| tag.replace('_', "+")).collect();
+        let versions = || versions.iter().map(String::as_str);
+        choose(versions(), request.version.as_deref(), request.devel)
+            .map(|version| version.replace('+', "_"))
+            .ok_or_else(|| Error::NoVersion {
+                chart: self.name.clone(),
+                wanted: request
+                    .version
+                    .clone()
+                    .unwrap_or_else(|| "any stable version".into()),
+                repository: format!("oci://{}", self.base.authority()),
+                newest: newest(versions()),
+            })
+    }
+
+    async fn tags(
+        &self,
+        session: &mut Session<'_, 'a>,
+        cancel: &CancellationToken,
+    ) -> Result<Vec<String>, Error> {
+        let mut all = Vec::new();
+        let mut query = "tags/list?n=1000".to_owned();
+        for _ in 0..PAGES {
+            let answer = session.get(&query, "", MAX_JSON, cancel).await?;
+            let next = next_page(&answer.headers);
+            let url = answer.url.to_string();
+            let page: Value =
+                serde_json::from_slice(&answer.success()?).map_err(|_| Error::Answer {
+                    url,
+                    reason: "its list of tags is no JSON".into(),
+                })?;
+            let tags = page["tags"].as_array().into_iter().flatten();
+            all.extend(tags.filter_map(Value::as_str).map(str::to_owned));
+            match next {
+                Some(parameters) => query = format!("tags/list?{parameters}"),
+                None => break,
+            }
+        }
+        Ok(all)
+    }
+}
+
+/// The query of `Link: </v2/...?last=x>; rel="next"`: only that, so that a registry cannot send us
+/// to another host.
+fn next_page(headers: &HeaderMap) -> Option<String> {
+    let link = headers.get(LINK)?.to_str().ok()?;
+    let (address, rest) = link.trim_start().strip_prefix('<')?.split_once('>')?;
+    let next = rest.contains("rel=\"next\"") || rest.contains("rel=next");
+    let (_, query) = address.split_once('?')?;
+    next.then(|| query.to_owned())
+}
+
+struct Session<'s, 'a> {
+    registry: &'s Registry<'a>,
+    authorization: Option<HeaderValue>,
+}
+
+impl Session<'_, '_> {
+    async fn get(
+        &mut self,
+        path: &str,
+        accept: &str,
+        limit: usize,
+        cancel: &CancellationToken,
+    ) -> Result<Answer, Error> {
+        let registry = self.registry;
+        let text = format!("/v2/{}/{path}", registry.name);
+        let url = registry
+            .base
+            .join(&text)
+            .map_err(|error| Error::Request(format!("{text}: {error}")))?;
+        let known = self.authorization.clone();
+        let extras = Extras {
+            accept,
+            authorization: known.as_ref(),
+        };
+        let answer = registry.http.get(&url, extras, limit, cancel).await?;
+        if answer.status != 401 || self.authorization.is_some() {
+            return Ok(answer);
+        }
+        let Some(challenge) = answer
+            .headers
+            .get(WWW_AUTHENTICATE)
+            .and_then(|value| value.to_str().ok())
+        else {
+            return Ok(answer);
+        };
+        self.authorization = self.authorize(challenge, cancel).await?;
+        if self.authorization.is_none() {
+            return Ok(answer);
+        }
+        let extras = Extras {
+            accept,
+            authorization: self.authorization.as_ref(),
+        };
+        registry.http.get(&url, extras, limit, cancel).await
+    }
+
+    /// Answers a challenge: a password directly, or a token in exchange for it.
+    async fn authorize(
+        &self,
+        challenge: &str,
+        cancel: &CancellationToken,
+    ) -> Result<Option<HeaderValue>, Error> {
+        let registry = self.registry;
+        let password = registry.credentials.map(basic);
+        let Some(parameters) = strip_scheme(challenge, "bearer") else {
+            return Ok(password);
+        };
+        let parameter = |name: &str| parameter(parameters, name);
+        let Some(mut realm) = parameter("realm").and_then(|realm| Url::parse(&realm).ok()) else {
+            return Ok(None);
+        };
+        if realm.scheme() != registry.base.scheme() && realm.scheme() != "https" {
+            return Ok(None);
+        }
+        let scope =
+            parameter("scope").unwrap_or_else(|| format!("repository:{}:pull", registry.name));
+        if let Some(service) = parameter("service") {
+            realm.query_pairs_mut().append_pair("service", &service);
+        }
+        realm.query_pairs_mut().append_pair("scope", &scope);
+        // The registry names who gives tokens; a password goes there only if it is the same site.
+        let password = password.filter(|_| same_site(&registry.base, &realm));
+        let extras = Extras {
+            accept: "application/json",
+            authorization: password.as_ref(),
+        };
+        let answer = registry.http.get(&realm, extras, MAX_JSON, cancel).await?;
+        let body: Value = serde_json::from_slice(&answer.success()?).unwrap_or_default();
+        let token = body["token"]
+            .as_str()
+            .or_else(|| body["access_token"].as_str());
+        Ok(token.and_then(|token| {
+            let mut value = HeaderValue::from_str(&format!("Bearer {token}")).ok()?;
+            value.set_sensitive(true);
+            Some(value)
+        }))
+    }
+}
+
+fn strip_scheme<'c>(challenge: &'c str, scheme: &str) -> Option<&'c str> {
+    let (first, rest) = challenge.split_once(' ')?;
+    first.eq_ignore_ascii_case(scheme).then_some(rest)
+}
+
+/// A parameter of `realm="...",service="..."`.
+fn parameter(parameters: &str, name: &str) -> Option<String> {
+    let mut rest = parameters;
+    loop {
+        let (key, after) = rest.split_once('=')?;
+        let after = after.trim_start();
+        let (value, next) = match after.strip_prefix('"') {
+            Some(quoted) => {
+                let (value, next) = quoted.split_once('"')?;
+                (value, next.trim_start().strip_prefix(',').unwrap_or(""))
+            }
+            None => after.split_once(',').unwrap_or((after, "")),
+        };
+        if key.trim().eq_ignore_ascii_case(name) {
+            return Some(value.to_owned());
+        }
+        rest = next;
+    }
+}
+
+/// The same host, or hosts of one domain (`registry-1.docker.io` and `auth.docker.io`). Short
+/// second labels (`co.uk`) are taken for a registrar's, where neighbours are strangers.
+fn same_site(a: &Url, b: &Url) -> bool {
+    let site = |url: &Url| {
+        let host = url.host_str().unwrap_or_default().to_owned();
+        if host.parse::<std::net::IpAddr>().is_ok() || host.starts_with('[') {
+            return host;
+        }
+        let labels: Vec<&str> = host.rsplit('.').collect();
+        let registrar = labels.get(1).is_none_or(|label| label.len() <= 3);
+        let count = if registrar { 3 } else { 2 };
+        if labels.len() < count {
+            return host;
+        }
+        labels[..count].join(".")
+    };
+    a.host_str() == b.host_str() || site(a) == site(b)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn challenges_are_read() {
+        let text =
+            r#"realm="https://auth.example.com/token",service="r, s" , scope="repository:a:pull""#;
+        assert_eq!(
+            parameter(text, "realm").as_deref(),
+            Some("https://auth.example.com/token")
+        );
+        assert_eq!(parameter(text, "service").as_deref(), Some("r, s"));
+        assert_eq!(
+            parameter(text, "scope").as_deref(),
+            Some("repository:a:pull")
+        );
+        assert_eq!(parameter(text, "other"), None);
+        assert!(strip_scheme("Bearer realm=\"x\"", "bearer").is_some());
+    }
+
+    #[test]
+    fn passwords_stay_on_their_site() {
+        let url = |text: &str| Url::parse(text).expect("an address");
+        let docker = url("https://registry-1.docker.io");
+        assert!(same_site(&docker, &url("https://auth.docker.io/token")));
+        assert!(!same_site(&docker, &url("https://evil.example/token")));
+        assert!(!same_site(&url("https://a.co.uk"), &url("https://b.co.uk")));
+        assert!(same_site(
+            &url("https://r.a.co.uk"),
+            &url("https://g.a.co.uk")
+        ));
+        assert!(!same_site(
+            &url("https://10.0.0.1"),
+            &url("https://20.0.0.1")
+        ));
+    }
+
+    #[test]
+    fn only_the_query_of_the_next_page_counts() {
+        let mut headers = HeaderMap::new();
+        let link = "<https://evil/v2/x/tags/list?last=b&n=9>; rel=\"next\"";
+        headers.insert(LINK, HeaderValue::from_static(link));
+        assert_eq!(next_page(&headers).as_deref(), Some("last=b&n=9"));
+    }
+
+    #[test]
+    fn plain_http_is_for_this_machine_only() {
+        let scheme = |text: &str| {
+            let url = base(&Url::parse(text).expect("an address")).expect("a host");
+            url.scheme().to_owned()
+        };
+        assert_eq!(scheme("oci://ghcr.io/x"), "https");
+        assert_eq!(scheme("oci://127.0.0.1:5000/x"), "http");
+    }
+}

@@ -1,9 +1,11 @@
 //! A provider of corner cases: every construct of the framework in one small program. Its objects
 //! live in files of a directory, so that what terraform believes can be compared with what is.
 
+mod action;
 mod data;
 mod ephemeral;
 mod functions;
+mod list;
 mod provider;
 mod store;
 mod thing;

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use framework::{
-    Attribute, ConfigureRequest, ConfigureResponse, DataSource, Diagnostics, EphemeralResource,
-    FromValue, Function, Provider, Resource, Schema, Value, async_trait,
+    Action, Attribute, ConfigureRequest, ConfigureResponse, DataSource, Diagnostics,
+    EphemeralResource, FromValue, Function, ListResource, Provider, Resource, Schema, Value,
+    async_trait,
 };
 
 use crate::store::Store;
@@ -54,6 +55,14 @@ impl Provider for Corner {
 
     fn ephemeral_resources(&self) -> Vec<Arc<dyn EphemeralResource<Store>>> {
         vec![Arc::new(crate::ephemeral::Lease)]
+    }
+
+    fn list_resources(&self) -> Vec<Arc<dyn ListResource<Store>>> {
+        vec![Arc::new(crate::list::Things)]
+    }
+
+    fn actions(&self) -> Vec<Arc<dyn Action<Store>>> {
+        vec![Arc::new(crate::action::Count)]
     }
 
     fn functions(&self) -> Vec<Arc<dyn Function>> {

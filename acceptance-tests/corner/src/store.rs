@@ -41,6 +41,18 @@ impl Store {
         }
     }
 
+    /// The names of all objects, in their order.
+    pub fn names(&self) -> Result<Vec<String>, Diagnostics> {
+        let entries = std::fs::read_dir(self.path("")?).map_err(|error| failed("", &error))?;
+        let mut names: Vec<_> = entries
+            .flatten()
+            .filter_map(|entry| entry.file_name().into_string().ok())
+            .filter(|name| !name.starts_with("lease-"))
+            .collect();
+        names.sort();
+        Ok(names)
+    }
+
     pub fn remove(&self, name: &str) -> Result<(), Diagnostics> {
         match std::fs::remove_file(self.path(name)?) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(failed(name, &error)),

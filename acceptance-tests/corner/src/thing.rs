@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use framework::{
-    Attribute, CancellationToken, Change, CreateRequest, CreateResponse, DeleteRequest,
+    Attribute, CancellationToken, Change, CreateRequest, CreateResponse, Deferred, DeleteRequest,
     DeleteResponse, Diagnostics, Dynamic, FromValue, IdentitySchema, ImportRequest, ImportResponse,
     ModifyPlanRequest, ModifyPlanResponse, MoveStateRequest, MoveStateResponse, Number, Outcome,
     Path, ReadRequest, ReadResponse, Resource, Schema, ToValue, Type, UpdateRequest,
@@ -215,12 +215,15 @@ impl Resource<Store> for Thing {
         let name: Value<String> = request.config.get_at(&Path::of("name"))?;
         response.planned_private.set("planned", &true);
         response.planned_identity = Some(Dynamic::object([("name", name.to_value())]));
-        if request
-            .config
-            .get_at::<Value<String>>(&Path::of("behaviour"))?
-            == Value::Known("bad plan".to_owned())
-        {
-            response.set_at(&Path::of("content"), &"another".to_owned());
+        let behaviour: Value<String> = request.config.get_at(&Path::of("behaviour"))?;
+        match behaviour.as_known().map(String::as_str) {
+            Some("bad plan") => response.set_at(&Path::of("content"), &"another".to_owned()),
+            Some("bad identity") => {
+                response.planned_identity = Some(Dynamic::object([("name", "another".into())]));
+            }
+            Some("defer") => response.deferred = Some(Deferred::AbsentPrerequisite),
+            Some("panic in plan") => panic!("as asked"),
+            _ => {}
         }
         Ok(())
     }

@@ -256,9 +256,13 @@ pub(super) fn display(path: &[String]) -> String {
                 .iter()
                 .map(|(key, value)| format!("{key}={value}"))
                 .collect();
-            out.push_str(&format!("[{}]", told.join(",")));
+            out.push('[');
+            out.push_str(&told.join(","));
+            out.push(']');
         } else if let Some(value) = edge.strip_prefix("v:") {
-            out.push_str(&format!("[={value}]"));
+            out.push_str("[=");
+            out.push_str(value);
+            out.push(']');
         }
     }
     out

@@ -571,6 +571,10 @@ fn message(name: &str, bytes: &[u8]) -> Option<Map<String, Value>> {
 }
 
 /// One value: an error (outer), left out (inner), or there. Items of lists and maps are never left out.
+#[expect(
+    clippy::option_option,
+    reason = "the outer one is a malformed body, the inner one a field left out"
+)]
 fn value(kind: &Kind, wire: &Wire<'_>, item: bool) -> Option<Option<Value>> {
     Some(match (kind, wire) {
         (Text, Wire::Bytes(bytes)) => {
@@ -594,13 +598,17 @@ fn value(kind: &Kind, wire: &Wire<'_>, item: bool) -> Option<Option<Value>> {
         (IntOrString, Wire::Bytes(bytes)) => int_or_string(bytes)?,
         (Message(name), Wire::Bytes(bytes)) => {
             let map = message(name, bytes)?;
-            (item || !map.is_empty()).then(|| Value::Object(map))
+            (item || !map.is_empty()).then_some(Value::Object(map))
         }
         (MessagePointer(name), Wire::Bytes(bytes)) => Some(Value::Object(message(name, bytes)?)),
         _ => return None,
     })
 }
 
+#[expect(
+    clippy::option_option,
+    reason = "the outer one is a malformed body, the inner one a field left out"
+)]
 fn time(bytes: &[u8]) -> Option<Option<Value>> {
     let (mut seconds, mut nanos) = (0_i64, 0_i32);
     for (number, wire) in fields(bytes)? {
@@ -618,6 +626,10 @@ fn time(bytes: &[u8]) -> Option<Option<Value>> {
     Some(Some(json!(moment.to_string())))
 }
 
+#[expect(
+    clippy::option_option,
+    reason = "the outer one is a malformed body, the inner one a field left out"
+)]
 fn int_or_string(bytes: &[u8]) -> Option<Option<Value>> {
     let (mut is_text, mut number, mut string) = (false, 0_i64, String::new());
     for (field, wire) in fields(bytes)? {

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::api::{ApiServer, Request};
 use super::pki::{self, Identity};
+use crate::gate::{Admission, Call, Surface};
 
 /// Body of every answer: a whole text or a watch.
 pub(super) type Body = UnsyncBoxBody<Bytes, Infallible>;
@@ -79,13 +80,80 @@ async fn connection(api: ApiServer, acceptor: TlsAcceptor, stream: TcpStream) {
         .map(pki::identity)
         .unwrap_or_default();
     let identity = Arc::new(identity);
+    let cut = CancellationToken::new();
+    let mine = cut.clone();
     let service = service_fn(move |request| {
-        let (api, identity) = (api.clone(), identity.clone());
-        async move { Ok::<_, Infallible>(answer(api, identity, request).await) }
+        let (api, identity, cut) = (api.clone(), identity.clone(), cut.clone());
+        async move {
+            let answer = gated(api, identity, request).await;
+            if answer.is_none() {
+                // Over HTTP/2 an error ends only one stream: the whole connection goes.
+                cut.cancel();
+            }
+            answer.ok_or(Cut)
+        }
     });
-    let _ = auto::Builder::new(TokioExecutor::new())
-        .serve_connection(TokioIo::new(stream), service)
-        .await;
+    let builder = auto::Builder::new(TokioExecutor::new());
+    tokio::select! {
+        () = mine.cancelled() => {}
+        _ = builder.serve_connection(TokioIo::new(stream), service) => {}
+    }
+}
+
+/// The connection is closed instead of an answer.
+#[derive(Debug, thiserror::Error)]
+#[error("the connection is cut on purpose")]
+struct Cut;
+
+/// True for a request that can change something.
+fn writes(request: &http::Request<Incoming>) -> bool {
+    let path = request.uri().path();
+    let asks = path.starts_with("/apis/authorization.k8s.io/")
+        || path.starts_with("/apis/authentication.k8s.io/");
+    let tries = request
+        .uri()
+        .query()
+        .is_some_and(|query| query.contains("dryRun=All"));
+    !matches!(*request.method(), http::Method::GET | http::Method::HEAD) && !asks && !tries
+}
+
+/// Answers behind the gate; nothing when the connection is to be cut.
+async fn gated(
+    api: ApiServer,
+    identity: Arc<Identity>,
+    request: http::Request<Incoming>,
+) -> Option<http::Response<Body>> {
+    let gate = api.settings().gate.clone();
+    let call = Call {
+        surface: Surface::Kubernetes,
+        method: request.method().to_string(),
+        path: request
+            .uri()
+            .path_and_query()
+            .map(ToString::to_string)
+            .unwrap_or_default(),
+        write: writes(&request),
+        operation: None,
+        target: None,
+    };
+    match gate.admit(call).await {
+        Admission::Proceed(ticket) => {
+            let response = answer(api, identity, request).await;
+            gate.worked(&ticket).await.then_some(response)
+        }
+        Admission::Answer {
+            status,
+            headers,
+            body,
+        } => {
+            let mut response = http::Response::builder().status(status);
+            for (name, value) in headers {
+                response = response.header(name, value);
+            }
+            response.body(super::answer::full(body)).ok()
+        }
+        Admission::Cut => None,
+    }
 }
 
 async fn answer(

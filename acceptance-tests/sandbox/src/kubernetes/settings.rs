@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use crate::gate::Gate;
+
 /// A certificate authority in PEM, as a machine configuration carries it.
 #[derive(Clone)]
 pub struct Authority {
@@ -40,6 +42,8 @@ pub struct Settings {
     pub api_port: u16,
     /// How long things take.
     pub delays: Delays,
+    /// What stands before and after each request; the default lets everything through.
+    pub gate: Gate,
 }
 
 /// How long the built-in kubelets and controllers take.

@@ -198,14 +198,9 @@ impl Store {
             .unwrap_or_default();
         let group = definition["spec"]["group"].as_str().unwrap_or_default();
         let resource = super::status::group_resource(group, plural);
-        for key in self
-            .objects
-            .remove(&resource)
-            .unwrap_or_default()
-            .into_iter()
-        {
+        for (_, object) in self.objects.remove(&resource).unwrap_or_default() {
             self.version += 1;
-            self.record(&resource, Change::Deleted, key.1.clone(), Some(key.1));
+            self.record(&resource, Change::Deleted, object.clone(), Some(object));
         }
     }
 

@@ -91,7 +91,7 @@ fn scale(store: &mut Store, method: &Method, call: &Call) -> Result<Response<Bod
     object["spec"]["replicas"] = json!(replicas);
     object["metadata"]["resourceVersion"] = scale["metadata"]["resourceVersion"].clone();
     let mut options = call.options();
-    options.subresource = "scale".to_owned();
+    "scale".clone_into(&mut options.subresource);
     let updated = write::update(store, &call.resource, &old, object, &options)?;
     Ok(answer::json(StatusCode::OK, &as_scale(&updated)))
 }

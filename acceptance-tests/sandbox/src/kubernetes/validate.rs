@@ -175,10 +175,8 @@ fn built_in(kind: &str, object: &Value, causes: &mut Vec<Cause>) {
                 ));
             }
         }
-        "RoleBinding" | "ClusterRoleBinding" => {
-            if text(&object["roleRef"]["name"]).is_empty() {
-                causes.push(Cause::required("roleRef.name"));
-            }
+        "RoleBinding" | "ClusterRoleBinding" if text(&object["roleRef"]["name"]).is_empty() => {
+            causes.push(Cause::required("roleRef.name"));
         }
         _ => {}
     }

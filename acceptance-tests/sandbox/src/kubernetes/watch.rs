@@ -158,7 +158,7 @@ pub(super) fn body(api: &ApiServer, watch: Watch) -> Result<Body, Status> {
             if end {
                 return;
             }
-            let bookmark = tokio::time::sleep(Duration::from_secs(60));
+            let bookmark = tokio::time::sleep(Duration::from_mins(1));
             tokio::select! {
                 () = sender.closed() => return,
                 () = tokio::time::sleep_until(stop) => return,

@@ -72,7 +72,8 @@ pub(super) fn conform(
             "the body is not an object with metadata",
         ));
     }
-    if !(object["spec"].is_null() || object["spec"].is_object()) && !resource.custom {
+    let flat = !object["spec"].is_null() && !object["spec"].is_object();
+    if flat && !resource.custom {
         return Err(Status::bad_request("spec is not an object"));
     }
     let (kind, version) = (text(&object["kind"]), text(&object["apiVersion"]));

@@ -672,5 +672,6 @@ fn settings(world: &World, config: &MachineConfig) -> Settings {
             pod_stop: delays.time(delays.kubelet / 2),
             ..Delays::default()
         },
+        gate: world.gate.clone(),
     }
 }

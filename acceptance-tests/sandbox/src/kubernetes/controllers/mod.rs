@@ -79,7 +79,7 @@ pub(super) async fn run(inner: Weak<Inner>, mut changed: watch::Receiver<u64>) {
             let now = jiff::Timestamp::now().as_millisecond();
             pass(&mut state, inner.settings(), now).map(|next| next - now)
         };
-        let wait = wait.map_or(Duration::from_secs(3600), |wait| {
+        let wait = wait.map_or(Duration::from_hours(1), |wait| {
             Duration::from_millis(u64::try_from(wait).unwrap_or(1).max(1))
         });
         tokio::select! {

@@ -130,6 +130,7 @@ impl Bed {
             control_plane_addresses: vec![[10, 20, 0, 11].into()],
             api_port: 6443,
             delays: Delays::default(),
+            gate: crate::gate::Gate::default(),
         };
         let api = ApiServer::new(settings);
         let listener = TcpListener::bind("127.0.0.1:0")

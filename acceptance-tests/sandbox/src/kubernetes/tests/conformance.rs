@@ -58,7 +58,6 @@ async fn keep(target: &Target, pods: bool) {
             .send("POST", "/api/v1/namespaces", JSON, &object)
             .await;
         assert_eq!(code, 201, "{answer}");
-        println!("promise: {promise}");
         run(target, &space).await;
         target
             .send(

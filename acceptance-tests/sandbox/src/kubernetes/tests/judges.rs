@@ -46,7 +46,7 @@ async fn by_hand() {
     std::fs::copy(bed.path("config"), marker).expect("the folder is writable");
     std::fs::copy(bed.path("reader"), std::env::temp_dir().join("reader"))
         .expect("the folder is writable");
-    tokio::time::sleep(std::time::Duration::from_secs(3600)).await;
+    tokio::time::sleep(std::time::Duration::from_hours(1)).await;
 }
 
 /// Runs `kubectl` once a line, or `helm` where the line starts so; each must succeed.
@@ -186,11 +186,14 @@ async fn helm_takes_a_release_through_its_life() {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_chart_installs() {
     let bed = Bed::with_nodes().await;
-    let Ok(folder) = std::fs::read_dir(CHARTS) else {
-        return;
-    };
-    for chart in folder.flatten() {
-        let chart = chart.file_name().to_string_lossy().into_owned();
+    let mut charts: Vec<String> = std::fs::read_dir(CHARTS)
+        .expect("the charts are in this crate")
+        .flatten()
+        .map(|chart| chart.file_name().to_string_lossy().into_owned())
+        .collect();
+    // Definitions come before their objects: rook-ceph sorts before rook-ceph-cluster.
+    charts.sort();
+    for chart in charts {
         if chart == "cilium" {
             script(&bed, &["delete daemonset cilium -n kube-system"]).await;
         }

@@ -9,10 +9,12 @@
 //	 "kubernetes": "1.36.3", "contract": "1.13", "domain": "...", "sans": ["..."], "patches": ["..."]}
 //	{"op": "secrets", "secrets": "..."}
 //	{"op": "talosconfig", "config": "..."}
+//	{"op": "message", "name": "machine.Version"}
 //
 // A verdict is {"config": "...", "warnings": ["..."]} or {"error": "..."}. Configurations in
 // verdicts are written by the official types, so that two of them are equal texts when they mean
-// the same.
+// the same. A message, an enumeration or a service of the API is described in "members":
+// name to "number type label", name to number, or name to "request -> reply".
 //
 // `go build` judges by Talos 1.13; `go build -modfile=go-1.12.mod` by Talos 1.12.
 package main
@@ -53,9 +55,10 @@ type request struct {
 }
 
 type verdict struct {
-	Config   string   `json:"config,omitempty"`
-	Warnings []string `json:"warnings,omitempty"`
-	Error    string   `json:"error,omitempty"`
+	Config   string            `json:"config,omitempty"`
+	Warnings []string          `json:"warnings,omitempty"`
+	Members  map[string]string `json:"members,omitempty"`
+	Error    string            `json:"error,omitempty"`
 }
 
 // mode is what validation needs to know of the machine: a cloud image is installed already.
@@ -119,6 +122,8 @@ func judge(req request) (verdict, error) {
 		return verdict{}, err
 	case "talosconfig":
 		return clientConfig(req.Config)
+	case "message":
+		return describe(req.Name)
 	default:
 		return verdict{}, fmt.Errorf("unknown op %q", req.Op)
 	}

@@ -56,22 +56,27 @@ pub fn bootstrap(control_plane: &[NodeObservation]) -> Bootstrap {
             .etcd
             .as_ref()
             .is_some_and(|etcd| etcd.members.is_some() || etcd.status.is_some());
-        let runs = facts.service("etcd").is_some_and(|service| {
-            matches!(
-                service.state,
-                ServiceState::Running | ServiceState::Stopping
-            )
-        });
-        if has_members || runs {
-            return Bootstrap::Done;
-        }
-        if facts.service("etcd").is_none() {
-            open.get_or_insert_with(|| {
-                Refusal::new(format!(
-                    "{} does not list its etcd service yet",
-                    node.address
-                ))
-            });
+        let state = facts.service("etcd").map(|service| &service.state);
+        match state {
+            _ if has_members => return Bootstrap::Done,
+            // Without data etcd is held back before its start.
+            Some(ServiceState::Starting | ServiceState::Running | ServiceState::Stopping) => {
+                return Bootstrap::Done;
+            }
+            Some(ServiceState::Initialized | ServiceState::Preparing | ServiceState::Waiting) => {}
+            Some(_) => {
+                open.get_or_insert_with(|| {
+                    Refusal::new(format!("etcd on {} ended and may hold data", node.address))
+                });
+            }
+            None => {
+                open.get_or_insert_with(|| {
+                    Refusal::new(format!(
+                        "{} does not list its etcd service yet",
+                        node.address
+                    ))
+                });
+            }
         }
     }
     match open {

@@ -117,12 +117,29 @@ fn bootstrap_is_called_once_and_only_when_all_were_asked() {
     ));
     let blind = node(1, NodeFacts::default());
     assert!(matches!(bootstrap(&[blind]), Bootstrap::Unknown(_)));
-    // Running, though it answers no question yet: the data is there.
-    let mut starting = fresh(2);
-    if let Reach::Configured(facts) = &mut starting.reach {
-        facts.services = vec![service(ServiceState::Running)];
+    let in_state = |state| {
+        let mut node = fresh(2);
+        if let Reach::Configured(facts) = &mut node.reach {
+            facts.services = vec![service(state)];
+        }
+        bootstrap(&[fresh(1), node])
+    };
+    // It answers no question yet, or any more, but the data is there.
+    for state in [
+        ServiceState::Starting,
+        ServiceState::Running,
+        ServiceState::Stopping,
+    ] {
+        assert_eq!(in_state(state), Bootstrap::Done);
     }
-    assert_eq!(bootstrap(&[fresh(1), starting]), Bootstrap::Done);
+    for state in [
+        ServiceState::Failed,
+        ServiceState::Finished,
+        ServiceState::Unknown("Dreaming".to_owned()),
+    ] {
+        assert!(matches!(in_state(state), Bootstrap::Unknown(_)));
+    }
+    assert_eq!(in_state(ServiceState::Waiting), Bootstrap::Call);
 }
 
 #[test]

@@ -360,7 +360,13 @@ impl Resource<Store> for Thing {
                 "Only from terraform_data.",
             ));
         }
-        let name: String = request.source_state.get_at(&Path::of("input"))?;
+        // A value of any type is stored with its type.
+        let typed = Path::of("input.value");
+        let path = match request.source_state.at(&typed) {
+            Some(_) => typed,
+            None => Path::of("input"),
+        };
+        let name: String = request.source_state.get_at(&path)?;
         response.set_state(&Dynamic::object([
             ("name", name.to_value()),
             ("id", format!("id-{name}").to_value()),

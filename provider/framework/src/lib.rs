@@ -188,7 +188,7 @@ pub use resource::{
 pub use schema::{
     Attribute, Attributes, ConfigValidator, IdentityAttribute, IdentitySchema, Modifier,
     ModifyRequest, ModifyResponse, Nesting, Schema, SchemaProblem, SemanticEquality, Shape, Use,
-    ValidateRequest, Validator, check_identity, check_schema,
+    ValidateRequest, Validator, check_identity, check_provider, check_schema,
 };
 pub use serve::{Options, Scrub, serve};
 pub use tokio_util::sync::CancellationToken;

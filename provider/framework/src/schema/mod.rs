@@ -1,6 +1,7 @@
 //! Schemas: the shape of configuration and state, with all that is said about it.
 
 mod attribute;
+mod audit;
 mod check;
 mod identity;
 mod rules;
@@ -12,6 +13,7 @@ use std::sync::Arc;
 use crate::Type;
 
 pub use attribute::{Attribute, Attributes, Nesting, SemanticEquality, Shape};
+pub use audit::check_provider;
 pub use check::{SchemaProblem, Use, check_identity, check_schema};
 pub use identity::{IdentityAttribute, IdentitySchema};
 pub use rules::{

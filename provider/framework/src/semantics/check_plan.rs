@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::show;
-use super::walk::NULL;
+use super::walk::{NULL, member};
 use crate::schema::{Attribute, Attributes, Nesting};
 use crate::{Diagnostics, Dynamic, Path, Schema, Step};
 
@@ -76,9 +76,9 @@ impl Check<'_> {
         path: &mut Path,
     ) {
         for (name, attribute) in attributes.iter() {
-            let of = |object: &'_ Dynamic| object.member(name).cloned().unwrap_or(Dynamic::Null);
+            let (prior, config) = (member(prior, name), member(config, name));
             path.push(Step::Attribute(name.into()));
-            self.attribute(attribute, &of(prior), &of(config), &of(planned), path);
+            self.attribute(attribute, prior, config, member(planned, name), path);
             path.pop();
         }
     }

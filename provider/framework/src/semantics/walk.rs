@@ -19,8 +19,14 @@ pub(crate) struct Site<'a> {
 /// Sees each attribute before its members; false keeps it from going into them.
 pub(crate) type Visitor<'v> = dyn FnMut(&Site<'_>, &mut Dynamic) -> bool + 'v;
 
-fn member<'a>(object: &'a Dynamic, name: &str) -> &'a Dynamic {
+pub(crate) fn member<'a>(object: &'a Dynamic, name: &str) -> &'a Dynamic {
     object.member(name).unwrap_or(&NULL)
+}
+
+fn element_at(list: &Dynamic, index: usize) -> &Dynamic {
+    list.as_elements()
+        .and_then(|elements| elements.get(index))
+        .unwrap_or(&NULL)
 }
 
 /// Visits all attributes of an object to change them. Elements of lists are matched by index with
@@ -70,14 +76,10 @@ fn visit_nested(
     match (nesting, value) {
         (Nesting::Single, value) => visit_mut(nested, value, config, prior, path, visitor),
         (Nesting::List, Dynamic::List(elements) | Dynamic::Tuple(elements)) => {
-            let at = |list: &Dynamic, index: usize| {
-                list.as_elements().and_then(|e| e.get(index)).cloned()
-            };
             for (index, element) in elements.iter_mut().enumerate() {
-                let config = at(config, index).unwrap_or(Dynamic::Null);
-                let prior = at(prior, index).unwrap_or(Dynamic::Null);
+                let (config, prior) = (element_at(config, index), element_at(prior, index));
                 path.push(Step::Index(index as u64));
-                visit_mut(nested, element, &config, &prior, path, visitor);
+                visit_mut(nested, element, config, prior, path, visitor);
                 path.pop();
             }
         }

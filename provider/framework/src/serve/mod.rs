@@ -196,7 +196,8 @@ fn handshake_line(
 
 fn write_line(line: &str) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
-    writeln!(out, "{line}")?;
+    // In one piece: a reader may leave as soon as it has what it wants.
+    out.write_all(format!("{line}\n").as_bytes())?;
     out.flush()
 }
 

@@ -13,6 +13,7 @@ use secret::SecretString;
 use tonic::Code;
 
 use super::connect::{READ, sized, timed};
+use super::error::excerpt;
 use super::{BootId, Node, Service, ServiceState, TalosError, types};
 use crate::config::{ConfigError, ConfigHash, MachineConfig, RenderedConfig};
 
@@ -54,7 +55,8 @@ pub struct AppliedConfig {
     pub reboots: bool,
     /// The node's warnings; they belong into diagnostics.
     pub warnings: Vec<String>,
-    /// The node's own words on what it does, secrets masked.
+    /// The node's own words on what it does. The diff that a dry run adds is left out: it quotes
+    /// the configuration, secrets included.
     pub details: String,
 }
 
@@ -171,7 +173,7 @@ impl Node {
                     state: ServiceState::from_wire(&service.state),
                     id: service.id,
                     healthy: (!health.unknown).then_some(health.healthy),
-                    message: super::error::excerpt(&health.last_message),
+                    message: excerpt(&health.last_message),
                 }
             })
             .collect())
@@ -266,8 +268,8 @@ impl Node {
         let reboots = applied.mode == apply_configuration_request::Mode::Reboot as i32;
         Ok(AppliedConfig {
             reboots,
-            warnings: applied.warnings,
-            details: super::error::excerpt(&applied.mode_details),
+            warnings: applied.warnings.iter().map(|text| excerpt(text)).collect(),
+            details: excerpt(&without_diff(&applied.mode_details)),
         })
     }
 
@@ -377,5 +379,35 @@ impl Node {
                 is_system: disk.system_disk,
             })
             .collect())
+    }
+}
+
+/// What a node says before it quotes the configuration.
+fn without_diff(details: &str) -> String {
+    let quotes = |line: &str| {
+        let line = line.trim_start().to_ascii_lowercase();
+        line.starts_with("config diff") || line.starts_with("---") || line.starts_with("@@")
+    };
+    details
+        .lines()
+        .take_while(|line| !quotes(line))
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dry_run_shows_no_configuration() {
+        let details = "Dry run summary:\nApplied without a reboot.\nConfig diff:\n--- a\n+++ b\n@@ -1 \
+                       @@\n-  token: old.token\n";
+        assert_eq!(
+            without_diff(details),
+            "Dry run summary:\nApplied without a reboot."
+        );
+        assert_eq!(without_diff("--- a\n+token: x"), "");
+        assert_eq!(without_diff("Applied"), "Applied");
     }
 }

@@ -434,3 +434,25 @@ async fn the_role_of_the_certificate_is_the_one_asked_for() {
     node.version().await.expect("a version");
     assert_eq!(fake.seen(|seen| seen.role.clone()), "O=os:reader");
 }
+
+#[tokio::test]
+async fn certificates_live_for_minutes_and_are_minted_again_in_time() {
+    let fake = FakeNode::start(address(), Plan::default(), Door::ours()).await;
+    // The fake checks them by the machine's clock: ours starts behind it.
+    let clock = ManualClock::standing(SystemTime::now() - Duration::from_mins(11));
+    let client = TalosClient::new(
+        pki(),
+        TalosRole::Operator,
+        Dialer::direct(),
+        std::sync::Arc::new(clock.clone()),
+    );
+    let mut serials = Vec::new();
+    for minutes in [0, 9, 2] {
+        clock.advance(Duration::from_mins(minutes));
+        let node = client.node(fake.address, &free()).await.expect("a node");
+        node.version().await.expect("a version");
+        serials.push(fake.seen(|seen| seen.serial.clone()));
+    }
+    assert_eq!(serials[0], serials[1]);
+    assert_ne!(serials[1], serials[2]);
+}

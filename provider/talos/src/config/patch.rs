@@ -10,7 +10,7 @@ use crate::yaml::{self, Map, Yaml};
 const REDACTED: &str = "******";
 
 /// Places of the main document that follow from the resource or from the key.
-const OWNED: [(&[&str], &str); 21] = [
+const OWNED: [(&[&str], &str); 23] = [
     (&["machine", "type"], "the role of a node never changes"),
     (&["machine", "token"], "tokens are derived from the key"),
     (&["machine", "ca"], "certificates are derived from the key"),
@@ -68,6 +68,14 @@ const OWNED: [(&[&str], &str); 21] = [
     ),
     (
         &["cluster", "apiServer", "image"],
+        "the version is kubernetes_version",
+    ),
+    (
+        &["cluster", "controllerManager", "image"],
+        "the version is kubernetes_version",
+    ),
+    (
+        &["cluster", "scheduler", "image"],
         "the version is kubernetes_version",
     ),
     (&["cluster", "proxy"], "Cilium replaces kube-proxy"),
@@ -154,7 +162,7 @@ fn check_document(document: &Map, contract: Contract, problems: &mut Vec<Problem
     }
     match document.text("kind") {
         Some(kind) => check_kind(kind, document, contract, problems),
-        None => check_main(document, problems),
+        None => check_main(document, contract, problems),
     }
 }
 
@@ -228,7 +236,10 @@ fn check_owned_link(kind: &str, document: &Map, problems: &mut Vec<Problem>) {
     }
 }
 
-fn check_main(document: &Map, problems: &mut Vec<Problem>) {
+fn check_main(document: &Map, contract: Contract, problems: &mut Vec<Problem>) {
+    if contract == Contract::V1_12 {
+        check_arguments(document, problems);
+    }
     unknown_keys("", document, &kinds::ROOT, problems);
     for (section, allowed) in [
         ("machine", &kinds::MACHINE[..]),
@@ -273,6 +284,35 @@ fn unknown_keys(section: &str, map: &Map, allowed: &[&str], problems: &mut Vec<P
                     .allowed(allowed.join(", "))
                     .next("Correct the name; Talos refuses a configuration with unknown keys."),
             );
+        }
+    }
+}
+
+/// Talos 1.12 reads one text an argument, later releases lists too.
+fn check_arguments(document: &Map, problems: &mut Vec<Problem>) {
+    const PLACES: [&[&str]; 5] = [
+        &["machine", "kubelet"],
+        &["cluster", "apiServer"],
+        &["cluster", "controllerManager"],
+        &["cluster", "scheduler"],
+        &["cluster", "etcd"],
+    ];
+    for place in PLACES {
+        let arguments = document
+            .get(place[0])
+            .and_then(|section| section.at(&[place[1], "extraArgs"]));
+        let Some(Yaml::Map(arguments)) = arguments else {
+            continue;
+        };
+        for (name, value) in arguments.iter() {
+            if matches!(value, Yaml::List(_)) {
+                problems.push(
+                    Problem::error(Path::root(), "argument is a list")
+                        .seen(format!("{}.{}.extraArgs.{name}", place[0], place[1]))
+                        .allowed("one text, at contract 1.12")
+                        .next("Join the values as the component expects it, usually with commas."),
+                );
+            }
         }
     }
 }

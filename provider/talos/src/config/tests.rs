@@ -311,6 +311,25 @@ fn patches_that_cannot_be_are_refused_with_what_to_write() {
 }
 
 #[test]
+fn lists_of_arguments_are_younger_than_1_12() {
+    let text = "cluster: {apiServer: {extraArgs: {a: [x, y]}}}";
+    assert!(Patch::parse(text, Contract::V1_13).is_ok());
+    let problems = Patch::parse(text, Contract::V1_12)
+        .err()
+        .unwrap_or_default();
+    assert_eq!(problems[0].seen, "cluster.apiServer.extraArgs.a");
+}
+
+#[test]
+fn an_empty_patch_changes_nothing_and_patches_name_what_they_touch() {
+    let nothing = patch(
+        "machine: {}\ncluster: {}\n---\napiVersion: v1alpha1\nkind: LinkConfig\nname: net0\n",
+    );
+    assert_eq!(nothing.outline(), ["v1alpha1", "LinkConfig/net0"]);
+    assert!(base().patched([&nothing]) == base());
+}
+
+#[test]
 fn comparison_looks_at_meaning_not_at_text() {
     let read = |text: &str| MachineConfig::parse(text).expect("a configuration");
     let left = read(

@@ -97,6 +97,7 @@ pub struct Seen {
     pub removed: Option<u64>,
     pub wiped: Vec<String>,
     pub role: String,
+    pub serial: String,
 }
 
 struct Inner {
@@ -365,6 +366,7 @@ impl Service {
         if let Some([own, ..]) = certificates {
             let (_, certificate) = X509Certificate::from_der(own).expect("a certificate");
             seen.role = certificate.subject().to_string();
+            seen.serial = certificate.raw_serial_as_string();
         }
     }
 

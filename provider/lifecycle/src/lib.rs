@@ -13,6 +13,7 @@ mod node_meta;
 pub mod plan;
 pub mod pool;
 pub mod ports;
+mod real;
 pub mod run;
 mod seen;
 
@@ -21,6 +22,7 @@ pub use plan::{
     Deviation, DeviationKind, Drift, NodeSet, Object, Plan, PlanSummary, Refused, Step, StepKind,
     SummaryStep, approve,
 };
+pub use real::{ChartFetcher, ClusterAccess};
 pub use run::{
     ClusterHandle, ClusterOutcome, ClusterRead, ClusterRecord, Engine, Event, EventState, Key,
     Phase, Progress, RecordedCluster, Settings,

@@ -121,6 +121,18 @@ pub struct Taint {
 }
 
 impl Taint {
+    /// Reads a taint as [`fmt::Display`] wrote it, the provider's own included; `None` for anything else.
+    pub fn parse_any(text: &str) -> Option<Self> {
+        let (rest, effect) = text.rsplit_once(':')?;
+        let effect = TaintEffect::parse(effect).ok()?;
+        let (key, value) = rest.split_once('=').unwrap_or((rest, ""));
+        (is_label_key(key) && is_label_value(value)).then(|| Self {
+            key: key.to_owned(),
+            value: value.to_owned(),
+            effect,
+        })
+    }
+
     /// Reads `key=value:Effect`, `key=:Effect` or `key:Effect`.
     pub fn parse(text: &str) -> Checked<Self> {
         let wrong = || {

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use futures::StreamExt as _;
 use futures::stream;
+use futures::{FutureExt as _, StreamExt as _};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use transport::Clock;
@@ -50,13 +50,16 @@ impl Writer<'_> {
         objects: &[&Object],
         operation: &'static str,
     ) -> Result<Vec<ObjectRef>, Error> {
-        let reads = objects
-            .iter()
-            .filter(|object| !object.generated())
-            .map(|object| async move {
+        // Boxed before they are awaited: an adaptor over borrowed objects held across an await makes a
+        // future that nobody can send to another thread.
+        let mut reads = Vec::new();
+        for object in objects.iter().filter(|object| !object.generated()) {
+            let read = async move {
                 let found = self.cluster.get(&object.reference, self.cancel).await;
                 (&object.reference, found)
-            });
+            };
+            reads.push(read.boxed());
+        }
         let found: Vec<_> = stream::iter(reads).buffered(PARALLEL).collect().await;
         let mut existing = Vec::new();
         let mut conflicts = Vec::new();
@@ -93,7 +96,10 @@ impl Writer<'_> {
     /// `migrate`: the last revision was written client-side.
     pub(super) async fn apply_all(&self, objects: &[Object], migrate: bool) -> Result<(), Error> {
         for run in objects.chunk_by(|a, b| a.reference.kind == b.reference.kind) {
-            let writes = run.iter().map(|object| self.apply(object, migrate));
+            let writes: Vec<_> = run
+                .iter()
+                .map(|object| self.apply(object, migrate).boxed())
+                .collect();
             let mut outcomes = stream::iter(writes).buffered(PARALLEL);
             while let Some(outcome) = outcomes.next().await {
                 outcome?;
@@ -197,7 +203,10 @@ impl Writer<'_> {
         let mut deleted = Vec::new();
         let mut left = Vec::new();
         for run in ordered.chunk_by(|a, b| a.reference.kind == b.reference.kind) {
-            let deletes = run.iter().map(|object| self.delete(object, propagation));
+            let deletes: Vec<_> = run
+                .iter()
+                .map(|object| self.delete(object, propagation).boxed())
+                .collect();
             let outcomes: Vec<_> = stream::iter(deletes).buffered(PARALLEL).collect().await;
             for (object, outcome) in run.iter().zip(outcomes) {
                 match outcome? {

@@ -8,8 +8,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use futures::StreamExt as _;
 use futures::stream;
+use futures::{FutureExt as _, StreamExt as _};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
@@ -136,9 +136,11 @@ impl Releases {
                 }
             }
         }
-        let checks = objects
+        // Boxed before they are awaited, so that the whole future can move between threads.
+        let checks: Vec<_> = objects
             .iter()
-            .map(|object| self.check(release, object, options, cancel));
+            .map(|object| self.check(release, object, options, cancel).boxed())
+            .collect();
         let mut checks = stream::iter(checks).buffered(PARALLEL);
         let mut position = 0;
         while let Some(found) = checks.next().await {

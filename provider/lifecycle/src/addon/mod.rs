@@ -4,6 +4,7 @@ mod desired;
 mod observed;
 mod planner;
 
+pub(crate) use desired::merge;
 pub use desired::{ChartSource, DesiredAddon, OWNER_ADDON, OWNER_CLUSTER};
 pub use observed::{ObservedAddon, ReleaseSeen};
 pub use planner::{deviations, drift, plan, plan_from_state};

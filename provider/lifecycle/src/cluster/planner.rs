@@ -90,6 +90,14 @@ fn etcd_deviations(
     found: &mut Vec<Deviation>,
 ) {
     match &observed.etcd {
+        // A complete cluster is never bootstrapped again, whatever its members say.
+        Seen::Known(Etcd::NotBootstrapped) if observed.complete => {
+            found.push(Deviation::new(
+                Object::Etcd,
+                DeviationKind::Silent,
+                "no control plane has the data of etcd",
+            ));
+        }
         Seen::Known(Etcd::NotBootstrapped) => {
             found.push(Deviation::new(
                 Object::Etcd,

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use futures::StreamExt as _;
+use futures::FutureExt as _;
 use openiaas::{
     CloudInit, Disk, Freshness, MachineManagerId, NewDisk, NewVm, PowerState, Restart,
     VirtualMachine, VmAdapter, VmId, VmLookup, VmPatch,
@@ -17,7 +17,7 @@ use transport::{CancellationToken, SharedClock, pause};
 use crate::Error;
 use crate::cluster::{Infrastructure, MachineSpec};
 use crate::ports::{Cloud, ZoneResources};
-use crate::run::going;
+use crate::run::{going, side_by_side};
 
 /// How long a machine may take to start or to stop.
 const POWER_LIMIT: Duration = Duration::from_mins(5);
@@ -161,21 +161,11 @@ impl Machines {
                 }
             }
         }
-        let found: Vec<Result<FoundVm, Error>> = futures::stream::iter(named)
-            .map(|(zone, node, vm)| async move {
-                let tag = self.tag(&vm.id, cancel).await?;
-                Ok(FoundVm {
-                    id: vm.id.clone(),
-                    name: vm.name.clone(),
-                    node,
-                    zone,
-                    vm,
-                    tag,
-                })
-            })
-            .buffer_unordered(8)
-            .collect()
-            .await;
+        let mut work = Vec::with_capacity(named.len());
+        for (zone, node, vm) in named {
+            work.push(self.tagged(zone, node, vm, cancel).boxed());
+        }
+        let found = side_by_side(8, work).await;
         let mut vms = found.into_iter().collect::<Result<Vec<_>, _>>()?;
         vms.sort_by(|left, right| {
             (left.node, left.id.as_str()).cmp(&(right.node, right.id.as_str()))
@@ -192,6 +182,24 @@ impl Machines {
             ));
         }
         Ok(Inventory { vms, complete })
+    }
+
+    async fn tagged(
+        &self,
+        zone: MachineManagerId,
+        node: NodeKey,
+        vm: VirtualMachine,
+        cancel: &CancellationToken,
+    ) -> Result<FoundVm, Error> {
+        let tag = self.tag(&vm.id, cancel).await?;
+        Ok(FoundVm {
+            id: vm.id.clone(),
+            name: vm.name.clone(),
+            node,
+            zone,
+            vm,
+            tag,
+        })
     }
 
     /// The tag of a VM, from memory once it was read.

@@ -17,6 +17,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures::StreamExt as _;
+use futures::future::BoxFuture;
 use product::IndexSet;
 use transport::{CancellationToken, SharedClock};
 
@@ -169,11 +171,61 @@ impl Engine {
     }
 }
 
+/// Runs work side by side, at most `limit` at a time, to its end. The futures are boxed before they are
+/// awaited, so that the whole can move between threads.
+pub(crate) async fn side_by_side<T>(limit: usize, work: Vec<BoxFuture<'_, T>>) -> Vec<T> {
+    futures::stream::iter(work)
+        .buffer_unordered(limit.max(1))
+        .collect()
+        .await
+}
+
 /// Stops at once when the run was interrupted.
 pub(crate) fn going(cancel: &CancellationToken) -> Result<(), Error> {
     if cancel.is_cancelled() {
         Err(Error::Cancelled)
     } else {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use product::{ClusterId, IndexSet};
+
+    use super::*;
+    use crate::addon::DesiredAddon;
+    use crate::cluster::DesiredCluster;
+    use crate::plan::PlanSummary;
+    use crate::pool::DesiredPool;
+
+    fn moves_between_threads<T: Send>(_: T) {}
+
+    /// The protocol server runs each call as a task of its own.
+    #[expect(dead_code, reason = "checked by the compiler")]
+    #[expect(clippy::too_many_arguments, reason = "one of everything")]
+    fn every_call_moves_between_threads(
+        engine: &Engine,
+        cluster: &DesiredCluster,
+        record: &ClusterRecord,
+        handle: &ClusterHandle,
+        pool: &DesiredPool,
+        addon: &DesiredAddon,
+        approved: &PlanSummary,
+        id: &ClusterId,
+        cancel: &CancellationToken,
+    ) {
+        let none = IndexSet::new();
+        moves_between_threads(engine.create_cluster(cluster, approved, cancel));
+        moves_between_threads(engine.update_cluster(cluster, record, approved, cancel));
+        moves_between_threads(engine.read_cluster(cluster, record, cancel));
+        moves_between_threads(engine.delete_cluster(record, cancel));
+        moves_between_threads(engine.find_cluster(id, cancel));
+        moves_between_threads(engine.apply_pool(handle, pool, &none, approved, cancel));
+        moves_between_threads(engine.read_pool(handle, pool, &none, cancel));
+        moves_between_threads(engine.delete_pool(handle, pool, &none, cancel));
+        moves_between_threads(engine.apply_addon(handle, addon, None, approved, cancel));
+        moves_between_threads(engine.read_addon(handle, addon, cancel));
+        moves_between_threads(engine.delete_addon(handle, addon, cancel));
     }
 }

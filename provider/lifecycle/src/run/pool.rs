@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use futures::StreamExt as _;
+use futures::FutureExt as _;
 use openiaas::Freshness;
 use product::{IndexSet, NodeKey, PoolName, Problem, Role, VmTag};
 use serde::{Deserialize, Serialize};
@@ -14,7 +14,7 @@ use super::cluster::{no_progress, not_ready, plan_again, seen};
 use super::config::{NodeConfig, machine_config, network_config};
 use super::inside::{Inside, unreachable};
 use super::machines::FoundVm;
-use super::{ClusterHandle, Engine, EventState, going};
+use super::{ClusterHandle, Engine, EventState, going, side_by_side};
 use crate::Error;
 use crate::error::Fault;
 use crate::plan::{Deviation, Drift, NodeSet, Plan, PlanSummary, Step, StepKind, approve};
@@ -454,30 +454,36 @@ impl Run<'_> {
         target: &IndexSet,
     ) -> Result<(), Error> {
         let this = &*self;
-        let results: Vec<Result<Option<NodeKey>, Error>> = futures::stream::iter(front)
-            .map(|step| async move {
-                let mut kept = None;
-                this.told(step, async {
-                    if let (StepKind::RemoveConfigDrive, Some(node)) =
-                        (step.kind, step.object.machine())
-                    {
-                        kept = this.remove_drive(node).await?;
-                        return Ok(());
-                    }
-                    this.one(step, observed, target).await
-                })
-                .await?;
-                Ok(kept)
-            })
-            .buffer_unordered(this.engine.settings.parallelism.max(1))
-            .collect()
-            .await;
+        let mut work = Vec::with_capacity(front.len());
+        for step in front {
+            work.push(this.step(step, observed, target).boxed());
+        }
+        let results = side_by_side(this.engine.settings.parallelism, work).await;
         for kept in results {
             if let Some(node) = kept? {
                 self.kept_drives.insert(node);
             }
         }
         Ok(())
+    }
+
+    /// One step, told; the node whose drive the platform keeps, if it does.
+    async fn step(
+        &self,
+        step: &Step,
+        observed: &ObservedPool,
+        target: &IndexSet,
+    ) -> Result<Option<NodeKey>, Error> {
+        let mut kept = None;
+        self.told(step, async {
+            if let (StepKind::RemoveConfigDrive, Some(node)) = (step.kind, step.object.machine()) {
+                kept = self.remove_drive(node).await?;
+                return Ok(());
+            }
+            self.one(step, observed, target).await
+        })
+        .await?;
+        Ok(kept)
     }
 
     async fn one(

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use futures::StreamExt as _;
+use futures::FutureExt as _;
 use openiaas::Freshness;
 use product::NodeKey;
 use serde_json::json;
@@ -13,9 +13,10 @@ use crate::addon::{DesiredAddon, OWNER_CLUSTER, ReleaseSeen};
 use crate::cluster::{Etcd, MachineSpec, NetworkSeen, ObservedCluster};
 use crate::error::Fault;
 use crate::guard::EtcdMember;
-use crate::ports::EtcdService;
+use crate::ports::{EtcdService, NodeLook};
 use crate::run::machines::Inventory;
 use crate::run::record::RecordedCluster;
+use crate::run::side_by_side;
 use crate::seen::{MachineSeen, NodeSeen, Seen};
 
 impl Run<'_> {
@@ -111,20 +112,19 @@ impl Run<'_> {
         }))
     }
 
+    /// One look at each node, side by side.
+    pub(super) async fn looks(&self, nodes: &[NodeKey]) -> Vec<(NodeKey, Result<NodeLook, Fault>)> {
+        let mut work = Vec::with_capacity(nodes.len());
+        for node in nodes.iter().copied() {
+            let address = self.handle.network.address(node);
+            work.push(async move { (node, self.nodes.look(address, self.cancel).await) }.boxed());
+        }
+        side_by_side(8, work).await
+    }
+
     /// Which machines answer on the machine API: one call each, side by side.
     async fn answering(&self, nodes: &[NodeKey]) -> Result<BTreeMap<NodeKey, bool>, Error> {
-        let looks: Vec<(NodeKey, Result<_, Fault>)> = futures::stream::iter(nodes.iter().copied())
-            .map(|node| async move {
-                (
-                    node,
-                    self.nodes
-                        .look(self.handle.network.address(node), self.cancel)
-                        .await,
-                )
-            })
-            .buffer_unordered(8)
-            .collect()
-            .await;
+        let looks = self.looks(nodes).await;
         let mut answering = BTreeMap::new();
         for (node, look) in looks {
             match look {
@@ -143,22 +143,12 @@ impl Run<'_> {
             .copied()
             .filter(|node| is_control_plane(*node))
             .collect();
-        let mut answers = Vec::new();
-        for (node, answer) in futures::stream::iter(control_planes)
-            .map(|node| async move {
-                (
-                    node,
-                    self.nodes
-                        .etcd(self.handle.network.address(node), self.cancel)
-                        .await,
-                )
-            })
-            .buffer_unordered(8)
-            .collect::<Vec<_>>()
-            .await
-        {
-            answers.push((node, answer));
+        let mut work = Vec::with_capacity(control_planes.len());
+        for node in control_planes {
+            let address = self.handle.network.address(node);
+            work.push(async move { (node, self.nodes.etcd(address, self.cancel).await) }.boxed());
         }
+        let mut answers = side_by_side(8, work).await;
         answers.sort_by_key(|(node, _)| *node);
         Ok(self.etcd_of(answers)?)
     }

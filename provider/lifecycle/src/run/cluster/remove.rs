@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use futures::StreamExt as _;
+use futures::FutureExt as _;
 use openiaas::Freshness;
 use product::{ClusterId, NodeKey, Path, Problem, Role};
 use transport::CancellationToken;
@@ -11,7 +11,7 @@ use crate::Error;
 use crate::plan::{Object, Step, StepKind};
 use crate::run::machines::{FoundVm, TagSeen};
 use crate::run::record::{ClusterRecord, RecordedCluster};
-use crate::run::{Engine, EventState, going};
+use crate::run::{Engine, EventState, going, side_by_side};
 
 impl Engine {
     /// How many machines of a birth there are: what the plan of a destroy says.
@@ -48,11 +48,11 @@ impl Engine {
         let first = NodeKey::control_plane(1);
         let (last, others): (Vec<FoundVm>, Vec<FoundVm>) =
             ours.into_iter().partition(|found| found.node == first);
-        let results: Vec<Result<(), Error>> = futures::stream::iter(others)
-            .map(|found| async move { self.remove_told(&found, id, cancel).await })
-            .buffer_unordered(self.settings.parallelism.max(1))
-            .collect()
-            .await;
+        let mut work = Vec::with_capacity(others.len());
+        for found in &others {
+            work.push(self.remove_told(found, id, cancel).boxed());
+        }
+        let results = side_by_side(self.settings.parallelism, work).await;
         results.into_iter().collect::<Result<(), Error>>()?;
         for found in &last {
             self.remove_told(found, id, cancel).await?;

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use futures::StreamExt as _;
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use openiaas::Freshness;
 use product::{NodeKey, Path, Problem};
 use transport::{Pace, Probe, WaitError, poll_until};
@@ -15,6 +16,7 @@ use crate::guard::{EtcdMember, may_add_member, may_remove_member};
 use crate::plan::{Step, StepKind};
 use crate::ports::{Bootstrapped, Deployment};
 use crate::run::config::{NodeConfig, machine_config, network_config};
+use crate::run::side_by_side;
 use crate::seen::{MachineSeen, Seen};
 use crate::{Error, EventState};
 
@@ -32,11 +34,11 @@ impl Run<'_> {
         let (alone, together): (Vec<&Step>, Vec<&Step>) = front
             .iter()
             .partition(|step| this.changes_members(step, observed));
-        let mut results: Vec<Result<(), Error>> = futures::stream::iter(together)
-            .map(|step| this.told(step, this.one(step, observed)))
-            .buffer_unordered(this.engine.settings.parallelism.max(1))
-            .collect()
-            .await;
+        let mut work = Vec::with_capacity(together.len());
+        for step in together {
+            work.push(this.told(step, this.one(step, observed)).boxed());
+        }
+        let mut results = side_by_side(this.engine.settings.parallelism, work).await;
         // Control planes join a living etcd one at a time; the rest of them wait for the next observation.
         if results.iter().all(Result::is_ok)
             && let Some(step) = alone.first()
@@ -230,11 +232,11 @@ impl Run<'_> {
     }
 
     /// Polls one question until it is answered; what was seen last is told and is in the error.
-    async fn until<T>(
+    async fn until<'f, T>(
         &self,
         step: &Step,
         limit: Duration,
-        look: impl AsyncFn() -> Result<Probe<T, String>, Error>,
+        look: impl Fn() -> BoxFuture<'f, Result<Probe<T, String>, Error>> + Send + Sync,
     ) -> Result<T, Error> {
         let subject = self.subject();
         let told = || async {
@@ -272,36 +274,28 @@ impl Run<'_> {
             .into_iter()
             .map(|spec| spec.node)
             .collect();
-        self.until(step, self.engine.settings.machine_timeout, async || {
-            let silent: Vec<String> = self
-                .silent(&nodes)
-                .await?
-                .into_iter()
-                .map(|(node, why)| format!("{}: {why}", node.name(&self.desired.identifier)))
-                .collect();
-            Ok(if silent.is_empty() {
-                Probe::Ready(())
-            } else {
-                Probe::Pending(silent.join("; "))
-            })
+        self.until(step, self.engine.settings.machine_timeout, || {
+            async {
+                let silent: Vec<String> = self
+                    .silent(&nodes)
+                    .await?
+                    .into_iter()
+                    .map(|(node, why)| format!("{}: {why}", node.name(&self.desired.identifier)))
+                    .collect();
+                Ok(if silent.is_empty() {
+                    Probe::Ready(())
+                } else {
+                    Probe::Pending(silent.join("; "))
+                })
+            }
+            .boxed()
         })
         .await
     }
 
     /// Machines whose API does not answer as it should, and what was seen.
     async fn silent(&self, nodes: &[NodeKey]) -> Result<Vec<(NodeKey, String)>, Error> {
-        let looks: Vec<(NodeKey, Result<_, Fault>)> = futures::stream::iter(nodes.iter().copied())
-            .map(|node| async move {
-                (
-                    node,
-                    self.nodes
-                        .look(self.handle.network.address(node), self.cancel)
-                        .await,
-                )
-            })
-            .buffer_unordered(8)
-            .collect()
-            .await;
+        let looks = self.looks(nodes).await;
         let mut silent = Vec::new();
         for (node, look) in looks {
             match look {
@@ -332,54 +326,63 @@ impl Run<'_> {
             .collect();
         let first = self.handle.network.address(self.desired.first());
         let limit = self.engine.settings.api_timeout;
-        self.until(step, limit, async || {
-            match self.etcd(&control_planes).await? {
-                Seen::Known(Etcd::Members(_)) => return Ok(Probe::Ready(())),
-                Seen::Unknown(reason) => return Ok(Probe::Pending(reason)),
-                Seen::Known(Etcd::NotBootstrapped) => {}
+        self.until(step, limit, || {
+            async {
+                match self.etcd(&control_planes).await? {
+                    Seen::Known(Etcd::Members(_)) => return Ok(Probe::Ready(())),
+                    Seen::Unknown(reason) => return Ok(Probe::Pending(reason)),
+                    Seen::Known(Etcd::NotBootstrapped) => {}
+                }
+                match self.nodes.bootstrap(first, self.cancel).await {
+                    Ok(Bootstrapped::Started | Bootstrapped::Already) => Ok(Probe::Ready(())),
+                    Ok(Bootstrapped::NotYet) => Ok(Probe::Pending(
+                        "the first control plane is not ready for it".to_owned(),
+                    )),
+                    Err(Fault::Unreachable(reason)) => Ok(Probe::Pending(reason)),
+                    Err(fault) => Err(Error::cluster("bootstrap etcd")(fault)),
+                }
             }
-            match self.nodes.bootstrap(first, self.cancel).await {
-                Ok(Bootstrapped::Started | Bootstrapped::Already) => Ok(Probe::Ready(())),
-                Ok(Bootstrapped::NotYet) => Ok(Probe::Pending(
-                    "the first control plane is not ready for it".to_owned(),
-                )),
-                Err(Fault::Unreachable(reason)) => Ok(Probe::Pending(reason)),
-                Err(fault) => Err(Error::cluster("bootstrap etcd")(fault)),
-            }
+            .boxed()
         })
         .await?;
         let wanted = control_planes.len();
-        self.until(step, limit, async || {
-            Ok(match self.etcd(&control_planes).await? {
-                Seen::Known(Etcd::Members(members)) => {
-                    let ready = members
-                        .iter()
-                        .filter(|member| member.healthy && !member.learner)
-                        .count();
-                    if ready >= wanted {
-                        Probe::Ready(())
-                    } else {
-                        Probe::Pending(format!("{ready} of {wanted} members of etcd are healthy"))
+        self.until(step, limit, || {
+            async {
+                Ok(match self.etcd(&control_planes).await? {
+                    Seen::Known(Etcd::Members(members)) => {
+                        let ready = members
+                            .iter()
+                            .filter(|member| member.healthy && !member.learner)
+                            .count();
+                        if ready >= wanted {
+                            Probe::Ready(())
+                        } else {
+                            Probe::Pending(format!(
+                                "{ready} of {wanted} members of etcd are healthy"
+                            ))
+                        }
                     }
-                }
-                Seen::Known(Etcd::NotBootstrapped) => {
-                    Probe::Pending("etcd has not started yet".to_owned())
-                }
-                Seen::Unknown(reason) => Probe::Pending(reason),
-            })
+                    Seen::Known(Etcd::NotBootstrapped) => {
+                        Probe::Pending("etcd has not started yet".to_owned())
+                    }
+                    Seen::Unknown(reason) => Probe::Pending(reason),
+                })
+            }
+            .boxed()
         })
         .await
     }
 
     async fn await_api(&self, step: &Step) -> Result<(), Error> {
-        self.until(step, self.engine.settings.api_timeout, async || match self
-            .kubernetes
-            .alive(self.cancel)
-            .await
-        {
-            Ok(()) => Ok(Probe::Ready(())),
-            Err(Fault::Cancelled) => Err(Error::Cancelled),
-            Err(fault) => Ok(Probe::Pending(crate::error::chain(&fault))),
+        self.until(step, self.engine.settings.api_timeout, || {
+            async {
+                match self.kubernetes.alive(self.cancel).await {
+                    Ok(()) => Ok(Probe::Ready(())),
+                    Err(Fault::Cancelled) => Err(Error::Cancelled),
+                    Err(fault) => Ok(Probe::Pending(crate::error::chain(&fault))),
+                }
+            }
+            .boxed()
         })
         .await
     }
@@ -404,13 +407,16 @@ impl Run<'_> {
             .into_iter()
             .map(|spec| spec.node.name(&self.desired.identifier))
             .collect();
-        self.until(step, self.engine.settings.ready_timeout, async || {
-            let nodes = match self.kubernetes.nodes(self.cancel).await {
-                Ok(nodes) => nodes,
-                Err(Fault::Cancelled) => return Err(Error::Cancelled),
-                Err(fault) => return Ok(Probe::Pending(crate::error::chain(&fault))),
-            };
-            Ok(not_ready(&wanted, &nodes).map_or(Probe::Ready(()), Probe::Pending))
+        self.until(step, self.engine.settings.ready_timeout, || {
+            async {
+                let nodes = match self.kubernetes.nodes(self.cancel).await {
+                    Ok(nodes) => nodes,
+                    Err(Fault::Cancelled) => return Err(Error::Cancelled),
+                    Err(fault) => return Ok(Probe::Pending(crate::error::chain(&fault))),
+                };
+                Ok(not_ready(&wanted, &nodes).map_or(Probe::Ready(()), Probe::Pending))
+            }
+            .boxed()
         })
         .await
     }
@@ -424,28 +430,33 @@ impl Run<'_> {
             .await
     }
 
+    /// The node whose drive the platform keeps, if it does.
+    async fn remove_drive(&self, step: &Step) -> Result<Option<NodeKey>, Error> {
+        let Some(node) = step.object.machine() else {
+            return Ok(None);
+        };
+        let mut gone = true;
+        self.told(step, async {
+            let found = self.found(node).await?;
+            gone = self
+                .engine
+                .machines
+                .remove_config_drive(&found, self.cancel)
+                .await?;
+            Ok(())
+        })
+        .await?;
+        Ok((!gone).then_some(node))
+    }
+
     /// Removes configuration drives side by side; those that the platform keeps are remembered.
     async fn remove_drives(&mut self, front: &[Step]) -> Result<(), Error> {
         let this = &*self;
-        let removed: Vec<Result<Option<NodeKey>, Error>> = futures::stream::iter(front)
-            .map(|step| async move {
-                let Some(node) = step.object.machine() else {
-                    return Ok(None);
-                };
-                this.engine.tell(&this.subject(), step, EventState::Started);
-                let found = this.found(node).await?;
-                let gone = this
-                    .engine
-                    .machines
-                    .remove_config_drive(&found, this.cancel)
-                    .await?;
-                this.engine
-                    .tell(&this.subject(), step, EventState::Finished);
-                Ok((!gone).then_some(node))
-            })
-            .buffer_unordered(this.engine.settings.parallelism.max(1))
-            .collect()
-            .await;
+        let mut work = Vec::with_capacity(front.len());
+        for step in front {
+            work.push(this.remove_drive(step).boxed());
+        }
+        let removed = side_by_side(this.engine.settings.parallelism, work).await;
         for kept in removed {
             self.kept_drives.extend(kept?);
         }

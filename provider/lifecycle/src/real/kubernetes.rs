@@ -1,0 +1,492 @@
+//! The Kubernetes API and Helm behind [`Kubernetes`].
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::kubernetes::{
+    Client, ConfigMap, DrainOptions, Effect, FIELD_MANAGER, Freshness, Node, NodeChange,
+};
+use async_trait::async_trait;
+use helm::release::{
+    DriftOptions, Options, Readiness, Release, Status, UninstallOptions, Wait, readiness,
+};
+use helm::{
+    Cluster as _, ClusterError, DeleteOptions, ObjectRef, ReleaseId, Releases, WriteOptions,
+};
+use product::catalogue::namespace_labels;
+use product::{Taint, TaintEffect};
+use serde_json::{Map, Value, json};
+use transport::{CancellationToken, SharedClock};
+
+use super::ChartFetcher;
+use crate::addon::{DesiredAddon, ReleaseSeen, merge};
+use crate::error::{Fault, chain};
+use crate::ports::{Deployment, Kubernetes};
+use crate::seen::NodeSeen;
+
+/// Where inputs are recorded.
+const INPUTS_NAMESPACE: &str = "kube-system";
+/// Annotations that record what the provider set on a node.
+const OWNED_LABELS: &str = "managedk8s/owned-labels";
+const OWNED_TAINTS: &str = "managedk8s/owned-taints";
+/// Labels of a release's record.
+const FINGERPRINT: &str = "managedk8s-fingerprint";
+const OWNER: &str = "managedk8s-owner";
+/// Resources of one plan share one list of nodes.
+const SHARED: Duration = Duration::from_millis(300);
+
+/// One cluster.
+pub(super) struct KubernetesDoor {
+    client: Client,
+    releases: Releases,
+    charts: Arc<ChartFetcher>,
+}
+
+impl KubernetesDoor {
+    pub fn new(client: Client, clock: SharedClock, charts: Arc<ChartFetcher>) -> Self {
+        let releases = Releases::new(Arc::new(client.clone()), clock);
+        Self {
+            client,
+            releases,
+            charts,
+        }
+    }
+
+    /// Makes the namespace of a release with its Pod Security labels, before anything is put into it.
+    async fn ensure_namespace(
+        &self,
+        addon: &DesiredAddon,
+        cancel: &CancellationToken,
+    ) -> Result<(), Fault> {
+        let labels: BTreeMap<&str, &str> =
+            namespace_labels(addon.pod_security).into_iter().collect();
+        if addon.namespace == "kube-system" {
+            return Ok(());
+        }
+        let object = json!({
+            "apiVersion": "v1",
+            "kind": "Namespace",
+            "metadata": { "name": addon.namespace, "labels": labels },
+        });
+        self.client
+            .apply(&object, &ours(), cancel)
+            .await
+            .map_err(call(format!("make the namespace {}", addon.namespace)))?;
+        Ok(())
+    }
+
+    /// Objects of a revision that are gone or changed, and whether what it runs is ready.
+    async fn compare(
+        &self,
+        release: &Release,
+        cancel: &CancellationToken,
+    ) -> Result<BTreeMap<String, String>, Fault> {
+        let drift = self
+            .releases
+            .drift(release, &DriftOptions::default(), cancel)
+            .await
+            .map_err(helm_fault(format!("compare release {}", release.id)))?;
+        Ok(drift.compact())
+    }
+}
+
+#[async_trait]
+impl Kubernetes for KubernetesDoor {
+    async fn alive(&self, cancel: &CancellationToken) -> Result<(), Fault> {
+        match self.client.ready(cancel).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(Fault::Unreachable(
+                "the API answers, but is not ready".to_owned(),
+            )),
+            Err(error) => Err(client_fault("ask the Kubernetes API whether it is ready")(
+                error,
+            )),
+        }
+    }
+
+    async fn nodes(&self, cancel: &CancellationToken) -> Result<BTreeMap<String, NodeSeen>, Fault> {
+        let nodes = self.client.nodes(Freshness::Within(SHARED), cancel).await;
+        let nodes = nodes.map_err(client_fault("list the nodes"))?;
+        Ok(nodes
+            .iter()
+            .map(|node| (node.name.clone(), node_seen(node)))
+            .collect())
+    }
+
+    async fn set_node(
+        &self,
+        name: &str,
+        labels: &BTreeMap<String, String>,
+        taints: &BTreeSet<Taint>,
+        seen: &NodeSeen,
+        cancel: &CancellationToken,
+    ) -> Result<(), Fault> {
+        let change = node_change(labels, taints, seen);
+        self.client
+            .change_node(name, &change, cancel)
+            .await
+            .map(drop)
+            .map_err(client_fault(format!("set labels and taints of {name}")))
+    }
+
+    async fn drain(
+        &self,
+        name: &str,
+        limit: Duration,
+        cancel: &CancellationToken,
+    ) -> Result<(), Fault> {
+        let nodes = self
+            .client
+            .nodes(Freshness::Now, cancel)
+            .await
+            .map_err(client_fault("list the nodes"))?;
+        let Some(node) = nodes.iter().find(|node| node.name == name) else {
+            return Ok(());
+        };
+        let options = DrainOptions {
+            limit,
+            // The kubelet of a dead node never confirms that a pod is gone.
+            give_up_on_terminating: (!node.ready).then_some(Duration::from_secs(30)),
+        };
+        self.client
+            .drain(name, &options, cancel)
+            .await
+            .map(drop)
+            .map_err(client_fault(format!("drain {name}")))
+    }
+
+    async fn delete_node(&self, name: &str, cancel: &CancellationToken) -> Result<(), Fault> {
+        self.client
+            .delete_node(name, cancel)
+            .await
+            .map_err(client_fault(format!("remove the node {name}")))
+    }
+
+    async fn inputs(&self, name: &str, cancel: &CancellationToken) -> Result<Option<Value>, Fault> {
+        let map = self
+            .client
+            .config_map(INPUTS_NAMESPACE, &inputs_name(name), cancel)
+            .await;
+        let map = map.map_err(client_fault(format!("read the recorded inputs of {name}")))?;
+        Ok(map.and_then(|map| serde_json::from_str(map.data.get("inputs")?).ok()))
+    }
+
+    async fn record_inputs(
+        &self,
+        name: &str,
+        inputs: &Value,
+        cancel: &CancellationToken,
+    ) -> Result<(), Fault> {
+        let map = ConfigMap {
+            labels: BTreeMap::from([(
+                "app.kubernetes.io/managed-by".to_owned(),
+                "managedk8s".to_owned(),
+            )]),
+            data: BTreeMap::from([("inputs".to_owned(), inputs.to_string())]),
+        };
+        self.client
+            .write_config_map(INPUTS_NAMESPACE, &inputs_name(name), &map, cancel)
+            .await
+            .map_err(client_fault(format!("record the inputs of {name}")))
+    }
+
+    async fn forget_inputs(&self, name: &str, cancel: &CancellationToken) -> Result<(), Fault> {
+        self.client
+            .delete_config_map(INPUTS_NAMESPACE, &inputs_name(name), cancel)
+            .await
+            .map_err(client_fault(format!(
+                "remove the recorded inputs of {name}"
+            )))
+    }
+
+    async fn release(
+        &self,
+        namespace: &str,
+        name: &str,
+        cancel: &CancellationToken,
+    ) -> Result<ReleaseSeen, Fault> {
+        let id = ReleaseId::new(namespace, name);
+        let last = self.releases.last(&id, cancel).await;
+        let last = last.map_err(helm_fault(format!("read the release {namespace}/{name}")))?;
+        let Some(release) = last else {
+            return Ok(ReleaseSeen::Absent);
+        };
+        if release.info.status == Status::Uninstalled {
+            return Ok(ReleaseSeen::Absent);
+        }
+        let deployed = release.info.status == Status::Deployed;
+        let changed = if deployed {
+            self.compare(&release, cancel).await?
+        } else {
+            BTreeMap::new()
+        };
+        let label = |key: &str| release.labels.get(key).cloned().unwrap_or_default();
+        Ok(ReleaseSeen::Present {
+            version: release.chart.metadata.version.clone(),
+            fingerprint: label(FINGERPRINT),
+            owner: label(OWNER),
+            app_version: release.chart.metadata.app_version.clone(),
+            deployed,
+            changed,
+            healthy: true,
+        })
+    }
+
+    async fn deploy(
+        &self,
+        addon: &DesiredAddon,
+        secret_values: Option<&Value>,
+        how: Deployment,
+        cancel: &CancellationToken,
+    ) -> Result<(), Fault> {
+        let chart = self.charts.fetch(&addon.source, cancel).await?;
+        self.ensure_namespace(addon, cancel).await?;
+        let mut values = addon.values.clone();
+        if let Some(secret) = secret_values {
+            merge(&mut values, secret);
+        }
+        let values: Map<String, Value> = values.as_object().cloned().unwrap_or_default();
+        let options = Options {
+            timeout: if how.wait.is_zero() {
+                Duration::from_mins(5)
+            } else {
+                how.wait
+            },
+            wait: if how.wait.is_zero() {
+                Wait::Hooks
+            } else {
+                Wait::Ready
+            },
+            // Repairs what others changed; whoever wants a field for himself takes it out of the values.
+            force_conflicts: true,
+            take_ownership: how.adopt,
+            labels: BTreeMap::from([
+                (FINGERPRINT.to_owned(), addon.fingerprint()),
+                (OWNER.to_owned(), addon.owner.clone()),
+            ]),
+            ..Options::default()
+        };
+        let id = ReleaseId::new(addon.namespace.as_str(), addon.name.as_str());
+        self.releases
+            .deploy(&id, &chart, &values, &options, cancel)
+            .await
+            .map(drop)
+            .map_err(helm_fault(format!("deploy {}", addon.release())))
+    }
+
+    async fn uninstall(
+        &self,
+        namespace: &str,
+        name: &str,
+        limit: Duration,
+        cancel: &CancellationToken,
+    ) -> Result<(), Fault> {
+        let id = ReleaseId::new(namespace, name);
+        let options = UninstallOptions {
+            timeout: limit,
+            ..UninstallOptions::default()
+        };
+        self.releases
+            .uninstall(&id, &options, cancel)
+            .await
+            .map(drop)
+            .map_err(helm_fault(format!("uninstall {namespace}/{name}")))
+    }
+
+    async fn apply(&self, objects: &[Value], cancel: &CancellationToken) -> Result<(), Fault> {
+        // Kinds of a release that was just installed are new to the discovery.
+        self.client.forget_discovery().await;
+        for object in objects {
+            self.client
+                .apply(object, &ours(), cancel)
+                .await
+                .map_err(call(doing_to("apply", object)))?;
+        }
+        Ok(())
+    }
+
+    async fn applied(&self, objects: &[Value], cancel: &CancellationToken) -> Result<bool, Fault> {
+        for object in objects {
+            let Some(reference) = ObjectRef::of(object) else {
+                return Ok(false);
+            };
+            let live = match self.client.get(&reference, cancel).await {
+                Ok(live) => live,
+                Err(ClusterError::UnknownKind { .. }) => return Ok(false),
+                Err(error) => return Err(call(doing_to("read", object))(error)),
+            };
+            let Some(live) = live else { return Ok(false) };
+            if readiness(&live, false) != Readiness::Ready || !holds(&live, object) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    async fn delete(&self, objects: &[Value], cancel: &CancellationToken) -> Result<(), Fault> {
+        for object in objects.iter().rev() {
+            let Some(reference) = ObjectRef::of(object) else {
+                continue;
+            };
+            match self
+                .client
+                .delete(&reference, &DeleteOptions::default(), cancel)
+                .await
+            {
+                // Their kind is gone, and they with it.
+                Ok(_) | Err(ClusterError::UnknownKind { .. } | ClusterError::NotFound { .. }) => {}
+                Err(error) => return Err(call(doing_to("delete", object))(error)),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether everything that is wanted is in what is there; defaults of the server beside it are fine.
+fn holds(live: &Value, wanted: &Value) -> bool {
+    match (live, wanted) {
+        (Value::Object(live), Value::Object(wanted)) => wanted
+            .iter()
+            .all(|(key, value)| live.get(key).is_some_and(|live| holds(live, value))),
+        (Value::Array(live), Value::Array(wanted)) => {
+            live.len() == wanted.len()
+                && live
+                    .iter()
+                    .zip(wanted)
+                    .all(|(live, wanted)| holds(live, wanted))
+        }
+        (live, wanted) => live == wanted,
+    }
+}
+
+fn inputs_name(name: &str) -> String {
+    format!("managedk8s-{name}")
+}
+
+fn doing_to(verb: &str, object: &Value) -> String {
+    match ObjectRef::of(object) {
+        Some(reference) => format!("{verb} {reference}"),
+        None => format!("{verb} an object without a name"),
+    }
+}
+
+/// Objects beside releases are ours alone.
+fn ours() -> WriteOptions {
+    WriteOptions {
+        field_manager: FIELD_MANAGER.to_owned(),
+        force: true,
+        ..WriteOptions::default()
+    }
+}
+
+fn node_seen(node: &Node) -> NodeSeen {
+    let taints: BTreeSet<Taint> = node.taints.iter().filter_map(taint).collect();
+    let recorded = |key: &str| -> Vec<String> {
+        let text = node.annotations.get(key).map_or("", String::as_str);
+        text.split(',')
+            .filter(|part| !part.is_empty())
+            .map(str::to_owned)
+            .collect()
+    };
+    NodeSeen {
+        ready: node.ready,
+        labels: node.labels.clone(),
+        owned_labels: recorded(OWNED_LABELS).into_iter().collect(),
+        owned_taints: recorded(OWNED_TAINTS)
+            .iter()
+            .filter_map(|text| Taint::parse_any(text))
+            .collect(),
+        taints,
+    }
+}
+
+fn taint(taint: &::kubernetes::Taint) -> Option<Taint> {
+    let effect = TaintEffect::parse(taint.effect.as_str()).ok()?;
+    Some(Taint {
+        key: taint.key.clone(),
+        value: taint.value.clone(),
+        effect,
+    })
+}
+
+fn node_change(
+    labels: &BTreeMap<String, String>,
+    taints: &BTreeSet<Taint>,
+    seen: &NodeSeen,
+) -> NodeChange {
+    let mut change = NodeChange::default();
+    for key in seen
+        .owned_labels
+        .iter()
+        .filter(|key| !labels.contains_key(*key))
+    {
+        change.labels.insert(key.clone(), None);
+    }
+    for (key, value) in labels {
+        change.labels.insert(key.clone(), Some(value.clone()));
+    }
+    for old in seen.owned_taints.difference(taints) {
+        change
+            .without_taints
+            .push((old.key.clone(), Effect::from(old.effect.as_str())));
+    }
+    change.taints = taints
+        .iter()
+        .map(|taint| ::kubernetes::Taint {
+            key: taint.key.clone(),
+            value: taint.value.clone(),
+            effect: Effect::from(taint.effect.as_str()),
+        })
+        .collect();
+    let keys: Vec<&str> = labels.keys().map(String::as_str).collect();
+    let texts: Vec<String> = taints.iter().map(ToString::to_string).collect();
+    change
+        .annotations
+        .insert(OWNED_LABELS.to_owned(), Some(keys.join(",")));
+    let texts = (!texts.is_empty()).then(|| texts.join(","));
+    change.annotations.insert(OWNED_TAINTS.to_owned(), texts);
+    change
+}
+
+fn call(doing: String) -> impl FnOnce(ClusterError) -> Fault {
+    move |error| match error {
+        ClusterError::Cancelled => Fault::Cancelled,
+        error @ ClusterError::Unreachable { .. } => Fault::Unreachable(chain(&error)),
+        error => Fault::Failed {
+            doing,
+            source: Box::new(error),
+        },
+    }
+}
+
+fn client_fault(doing: impl Into<String>) -> impl FnOnce(::kubernetes::Error) -> Fault {
+    let doing = doing.into();
+    move |error| {
+        if error.is_cancelled() {
+            Fault::Cancelled
+        } else if error.is_unreachable() {
+            Fault::Unreachable(chain(&error))
+        } else {
+            Fault::Failed {
+                doing,
+                source: Box::new(error),
+            }
+        }
+    }
+}
+
+fn helm_fault(doing: String) -> impl FnOnce(helm::release::Error) -> Fault {
+    move |error| match error {
+        helm::release::Error::Cancelled(_) => Fault::Cancelled,
+        helm::release::Error::Cluster { source, .. }
+            if matches!(*source, ClusterError::Unreachable { .. }) =>
+        {
+            Fault::Unreachable(chain(source.as_ref()))
+        }
+        error => Fault::Failed {
+            doing,
+            source: Box::new(error),
+        },
+    }
+}

@@ -428,7 +428,6 @@ async fn machine_api(
 ) {
     machine.service("machined", "Running", Some(true), "");
     let mut bell = world.nodes.bell.subscribe();
-    let listener = listen(&world, &machine, loopback, server::PORT).await;
     loop {
         let Some(config) = machine.config() else {
             return;
@@ -447,6 +446,8 @@ async fn machine_api(
         let names = config.machine_names(&hostname, &addresses);
         match pki::machine_api(&config, &signer.os_ca, &hostname, &names) {
             Ok(tls) => {
+                // The port is closed until there is a certificate.
+                let listener = listen(&world, &machine, loopback, server::PORT).await;
                 machine.service("apid", "Running", Some(true), "");
                 world.event(
                     "node",

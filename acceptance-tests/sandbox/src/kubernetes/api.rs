@@ -53,6 +53,8 @@ pub(super) struct State {
     pub kubelets: BTreeMap<String, Kubelet>,
     /// Version reported by `/version`.
     pub version: String,
+    /// Version of each node's control-plane components: the server's when its kubelet registered.
+    pub components: BTreeMap<String, String>,
     pub delays: Delays,
     /// Version of the store that the controllers have seen.
     pub reconciled: u64,
@@ -125,6 +127,7 @@ impl ApiServer {
                 store,
                 kubelets: BTreeMap::new(),
                 version: settings.kubernetes_version.clone(),
+                components: BTreeMap::new(),
                 delays: settings.delays,
                 reconciled: 0,
                 timers: BTreeMap::new(),
@@ -196,7 +199,8 @@ impl ApiServer {
         self.inner.nudge();
     }
 
-    /// The version that the server reports from now on, after an upgrade of the control plane.
+    /// The version that the server reports from now on. A control-plane node's static pods follow when its
+    /// kubelet registers next: call this before `node_up`.
     pub fn set_version(&self, version: &str) {
         version.clone_into(&mut self.lock().version);
     }
@@ -226,7 +230,12 @@ impl ApiServer {
                 (name, told)
             })
             .collect();
-        json!({ "store": state.store.snapshot(), "version": state.version, "kubelets": kubelets })
+        json!({
+            "store": state.store.snapshot(),
+            "version": state.version,
+            "components": state.components,
+            "kubelets": kubelets,
+        })
     }
 
     /// Replaces the state by a snapshot's. False when it is not one; the state then stays.
@@ -241,6 +250,7 @@ impl ApiServer {
         if let Some(version) = snapshot["version"].as_str() {
             version.clone_into(&mut state.version);
         }
+        state.components = super::value::texts(&snapshot["components"]);
         state.kubelets = snapshot["kubelets"]
             .as_object()
             .into_iter()

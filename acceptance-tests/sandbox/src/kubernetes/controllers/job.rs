@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use super::{Pass, all, pods, put_status};
+use super::{Pass, all, events, pods, put_status};
 use crate::kubernetes::api::State;
 use crate::kubernetes::value::{deleting, int, is_true, name, set_condition, text};
 
@@ -59,6 +59,14 @@ fn one(state: &mut State, job: &Arc<Value>, stamp: &str) {
     if exhausted {
         status["conditions"] = json!([]);
         let told = "Job has reached the specified backoff limit";
+        events::record(
+            &mut state.store,
+            job,
+            true,
+            "BackoffLimitExceeded",
+            told,
+            stamp,
+        );
         for kind in ["FailureTarget", "Failed"] {
             set_condition(&mut status, kind, true, "BackoffLimitExceeded", told, stamp);
         }

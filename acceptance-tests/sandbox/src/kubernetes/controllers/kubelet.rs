@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::Pass;
+use super::{Pass, events};
 use crate::kubernetes::api::{Kubelet, State};
 use crate::kubernetes::value::{
     array, deleting, is_true, name, namespace, set_condition, text, uid,
@@ -148,6 +148,14 @@ fn start(state: &mut State, pass: &Pass<'_>, pod: &Arc<Value>, node: &Value, out
             json!({ "running": { "startedAt": pass.stamp } }),
         ),
     };
+    if !ready {
+        let (reason, told) = match outcome {
+            "crash" => ("BackOff", "Back-off restarting failed container"),
+            "image" => ("Failed", "Failed to pull image: not found"),
+            _ => ("Unhealthy", "Readiness probe failed: no answer"),
+        };
+        events::record(&mut state.store, pod, true, reason, told, &pass.stamp);
+    }
     let statuses = containers(pod, ready, &how);
     let status = &mut object["status"];
     status["phase"] = json!(phase);

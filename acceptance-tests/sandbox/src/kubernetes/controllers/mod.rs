@@ -4,6 +4,7 @@ pub(super) mod budget;
 mod daemon_set;
 mod deployment;
 mod endpoints;
+mod events;
 mod garbage;
 mod job;
 mod kubelet;

@@ -1,5 +1,6 @@
 //! Nodes: registration, readiness, taints, what happens when one is lost.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
@@ -10,8 +11,8 @@ use crate::kubernetes::bootstrap;
 use crate::kubernetes::settings::{NodeRegistration, NodeRole, Settings};
 use crate::kubernetes::store::Store;
 use crate::kubernetes::value::{
-    array, condition, controller, deleting, hash, is_true, items, members, name, set_condition,
-    text, texts,
+    array, condition, controller, deleting, hash, is_true, items, members, name, owner_reference,
+    set_condition, text, texts,
 };
 
 const CONTROL_PLANE: &str = "node-role.kubernetes.io/control-plane";
@@ -33,6 +34,8 @@ pub(in crate::kubernetes) fn register(
     settings: &Settings,
 ) {
     state.kubelets.insert(node.name.clone(), Kubelet::Up);
+    let version = state.version.clone();
+    state.components.insert(node.name.clone(), version);
     let labels = labels(node);
     let old = state.store.get("nodes", "", &node.name).cloned();
     let mut object = match &old {
@@ -47,12 +50,8 @@ pub(in crate::kubernetes) fn register(
     for (key, value) in labels {
         target.insert(key, json!(value));
     }
-    if !node.annotations.is_empty() {
-        let target = members(&mut object["metadata"]["annotations"]);
-        for (key, value) in &node.annotations {
-            target.insert(key.clone(), json!(value));
-        }
-    }
+    owned(&mut object, "labels", &node.labels);
+    owned(&mut object, "annotations", &node.annotations);
     if old.is_none() {
         let range = free_range(state, settings);
         object["spec"]["podCIDR"] = json!(range);
@@ -99,6 +98,26 @@ fn labels(node: &NodeRegistration) -> Vec<(String, String)> {
     }
     labels.extend(node.labels.clone());
     labels
+}
+
+/// Sets what the machine configuration says and removes what it said before, remembered in an annotation
+/// ("Talos docs", node labels and annotations).
+fn owned(object: &mut Value, field: &str, wanted: &BTreeMap<String, String>) {
+    let memory = format!("talos.dev/owned-{field}");
+    let before: Vec<String> = object["metadata"]["annotations"]
+        .get(&memory)
+        .and_then(|list| serde_json::from_str(text(list)).ok())
+        .unwrap_or_default();
+    if before.is_empty() && wanted.is_empty() {
+        return;
+    }
+    let target = members(&mut object["metadata"][field]);
+    target.retain(|key, _| wanted.contains_key(key) || !before.contains(key));
+    for (key, value) in wanted {
+        target.insert(key.clone(), json!(value));
+    }
+    let keys: Vec<&String> = wanted.keys().collect();
+    members(&mut object["metadata"]["annotations"]).insert(memory, json!(json!(keys).to_string()));
 }
 
 /// `key=value:Effect`, `key:Effect`.
@@ -168,11 +187,18 @@ fn free_range(state: &State, settings: &Settings) -> String {
 }
 
 fn lease(state: &mut State, node: &str) {
+    let Some(owner) = state.store.get("nodes", "", node).cloned() else {
+        return;
+    };
+    let mut reference = owner_reference(&owner);
+    let members = members(&mut reference);
+    members.remove("blockOwnerDeletion");
+    members.remove("controller");
     bootstrap::add(
         &mut state.store,
         json!({
             "apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
-            "metadata": { "name": node, "namespace": "kube-node-lease" },
+            "metadata": { "name": node, "namespace": "kube-node-lease", "ownerReferences": [reference] },
             "spec": { "holderIdentity": node, "leaseDurationSeconds": 40 },
         }),
     );
@@ -183,7 +209,7 @@ fn static_pods(state: &mut State, node: &str) {
     let Some(owner) = state.store.get("nodes", "", node).cloned() else {
         return;
     };
-    let version = versioned(&state.version);
+    let version = versioned(state.components.get(node).unwrap_or(&state.version));
     for component in STATIC {
         let pod_name = format!("{component}-{node}");
         let image = format!("registry.k8s.io/{component}:{version}");
@@ -194,7 +220,7 @@ fn static_pods(state: &mut State, node: &str) {
             state.store.remove("pods", "kube-system", &pod_name);
         }
         let digest = hash(&json!([component, image]));
-        let mut reference = crate::kubernetes::value::owner_reference(&owner);
+        let mut reference = owner_reference(&owner);
         members(&mut reference).remove("blockOwnerDeletion");
         bootstrap::add(
             &mut state.store,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::{Pass, all, pods};
+use super::{Pass, all, events, pods};
 use crate::kubernetes::api::State;
 use crate::kubernetes::selector::Labels;
 use crate::kubernetes::value::{
@@ -50,6 +50,14 @@ pub(super) fn reconcile(state: &mut State, pass: &mut Pass<'_>) {
                 "PodScheduled",
                 false,
                 "Unschedulable",
+                &told,
+                &pass.stamp,
+            );
+            events::record(
+                &mut state.store,
+                &pod,
+                true,
+                "FailedScheduling",
                 &told,
                 &pass.stamp,
             );

@@ -24,6 +24,7 @@ pub(super) struct Target {
 /// Our server, running, and the way to it.
 pub(super) struct Bed {
     pub api: ApiServer,
+    pub gate: crate::gate::Gate,
     pub target: Target,
     folder: tempfile::TempDir,
     _stop: DropGuard,
@@ -115,6 +116,7 @@ impl Bed {
     /// An empty cluster.
     pub async fn new() -> Self {
         let (ca, key) = authority();
+        let gate = crate::gate::Gate::default();
         let settings = Settings {
             cluster_name: "alpha".to_owned(),
             kubernetes_version: "1.36.3".to_owned(),
@@ -130,7 +132,7 @@ impl Bed {
             control_plane_addresses: vec![[10, 20, 0, 11].into()],
             api_port: 6443,
             delays: Delays::default(),
-            gate: crate::gate::Gate::default(),
+            gate: gate.clone(),
         };
         let api = ApiServer::new(settings);
         let listener = TcpListener::bind("127.0.0.1:0")
@@ -143,6 +145,7 @@ impl Bed {
         let identity = client_certificate(&ca, &key, "admin", "system:masters");
         let bed = Self {
             api,
+            gate,
             target: Target {
                 client: http_client(&ca, Some(&identity)),
                 url,

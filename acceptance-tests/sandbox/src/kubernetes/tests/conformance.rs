@@ -58,6 +58,10 @@ async fn keep(target: &Target, pods: bool) {
             .send("POST", "/api/v1/namespaces", JSON, &object)
             .await;
         assert_eq!(code, 201, "{answer}");
+        let account = format!("/api/v1/namespaces/{space}/serviceaccounts/default");
+        target
+            .until(&account, |seen| seen["kind"] == "ServiceAccount")
+            .await;
         run(target, &space).await;
         target
             .send(

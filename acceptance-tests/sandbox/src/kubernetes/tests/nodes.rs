@@ -160,3 +160,62 @@ async fn a_snapshot_restores() {
     assert_eq!(bed.get(WEB).await["status"]["readyReplicas"], 3);
     assert!(!bed.api.restore(&json!({ "something": "else" })));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn labels_of_the_configuration_come_and_go() {
+    let bed = Bed::with_nodes().await;
+    let path = "/api/v1/nodes/wrk-1";
+    let own = json!({ "metadata": { "labels": { "mine": "1" } } });
+    bed.send("PATCH", path, "application/merge-patch+json", &own)
+        .await;
+    let mut registration = node("wrk-1", NodeRole::Worker, 21);
+    registration
+        .labels
+        .insert("tier".to_owned(), "x".to_owned());
+    bed.api.node_up(registration.clone());
+    bed.until(path, |seen| seen["metadata"]["labels"]["tier"] == "x")
+        .await;
+    registration.labels.remove("tier");
+    bed.api.node_up(registration);
+    let seen = bed
+        .until(path, |seen| seen["metadata"]["labels"]["tier"].is_null())
+        .await;
+    assert_eq!(seen["metadata"]["labels"]["mine"], "1");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn control_planes_are_upgraded_one_by_one() {
+    let bed = Bed::with_nodes().await;
+    bed.api.set_version("1.37.1");
+    bed.api.node_up(node("cp-1", NodeRole::ControlPlane, 11));
+    let image = |pod: &Value| text(&pod["spec"]["containers"][0]["image"]).to_owned();
+    let pods = "/api/v1/namespaces/kube-system/pods";
+    let first = bed
+        .until(&format!("{pods}/kube-apiserver-cp-1"), |pod| {
+            image(pod).ends_with("v1.37.1")
+        })
+        .await;
+    assert!(first["metadata"]["annotations"]["kubernetes.io/config.mirror"].is_string());
+    assert!(image(&bed.get(&format!("{pods}/kube-apiserver-cp-2")).await).ends_with("v1.36.3"));
+}
+
+/// A client that loses an answer finds the work done.
+#[tokio::test(flavor = "multi_thread")]
+async fn faults_reach_the_api() {
+    use crate::gate::{Effect, Fault, Surface};
+
+    let bed = Bed::new().await;
+    let path = "/api/v1/namespaces/default/configmaps";
+    bed.gate.add_fault(
+        Fault::new(Effect::LostAnswer)
+            .on_call(Surface::Kubernetes, "POST", path)
+            .times(1),
+    );
+    let object = json!({ "metadata": { "name": "a" } });
+    let request = bed
+        .client
+        .post(format!("{}{path}", bed.url))
+        .header("content-type", "application/json");
+    assert!(request.body(object.to_string()).send().await.is_err());
+    assert_eq!(bed.get(&format!("{path}/a")).await["kind"], "ConfigMap");
+}

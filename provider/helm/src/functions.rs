@@ -41,6 +41,7 @@ pub(crate) enum Special {
     None,
     And,
     Or,
+    Call,
 }
 
 /// A function by name, with what it takes.

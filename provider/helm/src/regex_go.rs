@@ -71,11 +71,20 @@ pub(crate) fn quote_meta(text: &[u8]) -> Vec<u8> {
     out
 }
 
+/// Whether a match is one that Go makes: an empty one never stands inside a character.
+pub(crate) fn on_boundary(found: &regex::bytes::Match<'_>, text: &[u8]) -> bool {
+    !found.is_empty()
+        || text
+            .get(found.start())
+            .is_none_or(|byte| byte & 0xc0 != 0x80)
+}
+
 /// Go's `FindAllString`; `None` when nothing matches.
 pub(crate) fn find_all(pattern: &Regex, text: &[u8], count: i64) -> Option<Vec<Vec<u8>>> {
     let limit = usize::try_from(count).unwrap_or(usize::MAX);
     let found: Vec<Vec<u8>> = pattern
         .find_iter(text)
+        .filter(|found| on_boundary(found, text))
         .take(limit)
         .map(|found| found.as_bytes().to_vec())
         .collect();
@@ -98,7 +107,10 @@ pub(crate) fn split(
     let limit = usize::try_from(count).unwrap_or(usize::MAX);
     let mut parts = Vec::new();
     let (mut start, mut end) = (0, 0);
-    for found in pattern.find_iter(text).take(limit) {
+    let matches = pattern
+        .find_iter(text)
+        .filter(|found| on_boundary(found, text));
+    for found in matches.take(limit) {
         if parts.len() == limit - 1 {
             break;
         }

@@ -13,4 +13,4 @@ pub use decode::{Error, decode, decode_one};
 pub use encode::{encode, encode_pretty, encode_value};
 
 pub(crate) use decode::decode_value;
-pub(crate) use encode::try_encode_value;
+pub(crate) use encode::{try_encode_pretty, try_encode_value};

@@ -189,10 +189,12 @@ impl Object for Time {
             ("Month", _) => Value::Object(Rc::new(Named {
                 type_name: "time.Month",
                 text: super::layout::MONTHS[civil.month() as usize - 1],
+                number: civil.month().into(),
             })),
             ("Weekday", _) => Value::Object(Rc::new(Named {
                 type_name: "time.Weekday",
                 text: super::layout::DAYS[civil.weekday().to_sunday_zero_offset() as usize],
+                number: civil.weekday().to_sunday_zero_offset().into(),
             })),
             ("Day", _) => Value::Int(civil.day().into()),
             ("Hour", _) => Value::Int(civil.hour().into()),
@@ -250,6 +252,7 @@ impl Object for Time {
 struct Named {
     type_name: &'static str,
     text: &'static str,
+    number: i64,
 }
 
 impl Object for Named {
@@ -271,6 +274,10 @@ impl Object for Named {
 
     fn print(&self) -> String {
         self.text.to_owned()
+    }
+
+    fn json(&self) -> Value {
+        Value::Int(self.number)
     }
 
     fn as_any(&self) -> &dyn Any {

@@ -35,7 +35,12 @@ pub(super) static TABLE: &[Function] = &[
     fixed("ge", &[R, R], |_, args| compare_not(args, Ordering::is_ge)),
     fixed("len", &[R], |_, args| len(&args[0])),
     variadic("index", &[R], R, |_, args| index(args)),
-    variadic("call", &[R], R, |_, args| call(&args[0])),
+    Function {
+        name: "call",
+        signature: Signature::variadic(&[R], R),
+        special: Special::Call,
+        call: |_, _| Ok(Value::Absent),
+    },
     variadic("print", &[], Type::Any, |_, args| {
         Ok(Value::str(sprint(args)))
     }),
@@ -93,7 +98,10 @@ fn joined(args: &[Value]) -> Vec<u8> {
 
 fn len(value: &Value) -> Answer {
     let length = match value {
-        Value::Absent | Value::Nil => return Err("len of nil pointer".into()),
+        Value::Absent => {
+            return Err("reflect: call of reflect.Value.Type on zero Value".into());
+        }
+        Value::Nil => return Err("len of nil pointer".into()),
         Value::Str(text) | Value::Bytes(text) => text.len(),
         Value::List(list) => list.len(),
         Value::Map(map) => map.len(),
@@ -121,11 +129,11 @@ fn index_one(item: &Value, key: &Value) -> Answer {
     match item {
         Value::Absent | Value::Nil => Err("index of nil pointer".into()),
         Value::Str(text) | Value::Bytes(text) => {
-            let at = position(key, text.len())?;
+            let at = position(key, text.len(), "string")?;
             Ok(Value::Uint8(text[at]))
         }
         Value::List(list) => {
-            let at = position(key, list.len())?;
+            let at = position(key, list.len(), "slice")?;
             Ok(list.items()[at].clone())
         }
         Value::Map(map) => {
@@ -155,7 +163,7 @@ fn map_key(key: &Value) -> Result<Str, Fault> {
     }
 }
 
-fn position(key: &Value, length: usize) -> Result<usize, Fault> {
+fn position(key: &Value, length: usize, kind: &str) -> Result<usize, Fault> {
     let at = match key {
         Value::Int(at) | Value::Int64(at) | Value::Duration(at) => *at,
         Value::Uint8(at) => i64::from(*at),
@@ -164,18 +172,14 @@ fn position(key: &Value, length: usize) -> Result<usize, Fault> {
             return Err(format!("cannot index slice/array with type {}", other.type_name()).into());
         }
     };
+    if usize::try_from(at).is_ok_and(|at| at == length) {
+        // Go's own check lets this one pass, and reflection panics.
+        return Err(format!("reflect: {kind} index out of range").into());
+    }
     usize::try_from(at)
         .ok()
         .filter(|at| *at < length)
         .ok_or_else(|| Fault::new(format!("index out of range: {at}")))
-}
-
-/// Charts have no function values.
-fn call(function: &Value) -> Answer {
-    if function.is_nil() {
-        return Err("call of nil".into());
-    }
-    Err(format!("non-function of type {}", function.type_name()).into())
 }
 
 fn html(text: &[u8]) -> Vec<u8> {

@@ -6,7 +6,7 @@ use crate::value::Value;
 /// To `int64`; what cannot be converted is nought.
 pub(crate) fn to_i64(value: &Value) -> i64 {
     match value {
-        Value::Int(value) | Value::Int64(value) | Value::Duration(value) => *value,
+        Value::Int(value) | Value::Int64(value) => *value,
         Value::Uint8(value) => i64::from(*value),
         Value::Float(value) => float_to_i64(*value),
         Value::Bool(value) => i64::from(*value),
@@ -44,7 +44,7 @@ fn trim_zero_decimal(text: &str) -> &str {
 /// To `float64`; what cannot be converted is nought.
 pub(crate) fn to_f64(value: &Value) -> f64 {
     match value {
-        Value::Int(value) | Value::Int64(value) | Value::Duration(value) => *value as f64,
+        Value::Int(value) | Value::Int64(value) => *value as f64,
         Value::Uint8(value) => f64::from(*value),
         Value::Float(value) => *value,
         Value::Bool(value) => f64::from(u8::from(*value)),

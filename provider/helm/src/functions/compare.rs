@@ -91,7 +91,14 @@ fn signed(value: &Value) -> Option<i128> {
     }
 }
 
-const INCOMPATIBLE: &str = "incompatible types for comparison";
+fn incompatible(a: &Value, b: &Value) -> Fault {
+    Fault::new(format!(
+        "incompatible types for comparison: {} and {}",
+        a.type_name(),
+        b.type_name()
+    ))
+}
+
 const BAD_TYPE: &str = "invalid type for comparison";
 
 /// Whether Go's `==` applies to values of that type.
@@ -101,8 +108,7 @@ fn comparable(value: &Value) -> bool {
 }
 
 fn not_comparable(value: &Value) -> Fault {
-    let mut text = Vec::new();
-    super::print::print(value, &mut text);
+    let text = super::format::sprintf(b"%s", std::slice::from_ref(value));
     Fault::new(format!(
         "non-comparable type {}: {}",
         String::from_utf8_lossy(&text),
@@ -118,9 +124,19 @@ fn is_nil_container(value: &Value) -> bool {
     }
 }
 
-/// Whether two values have one Go type.
-fn same_type(a: &Value, b: &Value) -> bool {
-    a.type_name() == b.type_name()
+fn not_comparable_kinds(a: &Value, b: &Value) -> Fault {
+    let shown = |value: &Value| {
+        let text = super::format::sprintf(b"%v", std::slice::from_ref(value));
+        String::from_utf8_lossy(&text).into_owned()
+    };
+    let first = super::format::sprintf(b"%s", std::slice::from_ref(a));
+    Fault::new(format!(
+        "non-comparable types {}: {}, {}: {}",
+        String::from_utf8_lossy(&first),
+        a.type_name(),
+        b.type_name(),
+        shown(b)
+    ))
 }
 
 /// `eq`: the first argument against each of the others.
@@ -135,7 +151,7 @@ pub(crate) fn eq(args: &[Value]) -> Answer {
                 (Some(a), Some(b)) => a == b,
                 _ => {
                     if !first.is_nil() && !other.is_nil() {
-                        return Err(INCOMPATIBLE.into());
+                        return Err(incompatible(first, other));
                     }
                     false
                 }
@@ -146,8 +162,8 @@ pub(crate) fn eq(args: &[Value]) -> Answer {
                     let nil = |value: &Value| value.is_nil() || is_nil_container(value);
                     nil(first) == nil(other)
                 } else {
-                    if !same_type(first, other) {
-                        return Err(INCOMPATIBLE.into());
+                    if first.kind_name() != other.kind_name() {
+                        return Err(not_comparable_kinds(first, other));
                     }
                     if !comparable(other) {
                         return Err(not_comparable(other));
@@ -179,7 +195,7 @@ pub(crate) fn order(a: &Value, b: &Value) -> Result<Ordering, Fault> {
         return Ok(a.cmp(&b));
     }
     if kind_a != kind_b {
-        return Err(INCOMPATIBLE.into());
+        return Err(incompatible(a, b));
     }
     match (a, b) {
         // NaN is neither less nor equal: `le` is `lt` or `eq`, so "greater" makes all false.

@@ -81,8 +81,8 @@ pub(super) static TABLE: &[Function] = &[
     }),
     variadic("mustMergeOverwrite", &[M], M, |_, a| merged(a, true)),
     variadic("dig", &[], A, |_, a| dig(a)),
-    fixed("deepCopy", &[A], |_, a| Ok(deep_copy(&a[0]))),
-    fixed("mustDeepCopy", &[A], |_, a| Ok(deep_copy(&a[0]))),
+    fixed("deepCopy", &[A], |_, a| copied(&a[0])),
+    fixed("mustDeepCopy", &[A], |_, a| copied(&a[0])),
 ];
 
 fn merged(args: &[Value], overwrite: bool) -> Answer {
@@ -114,11 +114,14 @@ fn merge(target: &Map, source: &Map, overwrite: bool, depth: usize) {
                 continue;
             }
         }
+        if value.is_nil() && !overwrite {
+            continue;
+        }
         let replace = match &old {
             None => true,
             Some(old) => overwrite || is_empty(old),
         };
-        if replace && (overwrite || !is_empty(&value) || old.is_none()) {
+        if replace {
             target.insert(key, value);
         }
     }
@@ -159,6 +162,13 @@ fn conversion(value: &Value, wanted: &str) -> Fault {
     Fault::new(format!(
         "interface conversion: interface {{}} is {name}, not {wanted}"
     ))
+}
+
+fn copied(value: &Value) -> Answer {
+    if value.is_nil() {
+        return Err("reflect: call of reflect.Value.Type on zero Value".into());
+    }
+    Ok(deep_copy(value))
 }
 
 /// A copy that shares no map with the original.

@@ -237,14 +237,18 @@ fn pad(text: &[u8], flags: Flags, out: &mut Vec<u8>) {
     }
 }
 
-fn bad(arg: &Value, verb: char, out: &mut Vec<u8>) {
+fn bad(arg: &Value, verb: char, flags: Flags, out: &mut Vec<u8>) {
     out.extend_from_slice(format!("%!{verb}(").as_bytes());
     if arg.is_nil() {
         out.extend_from_slice(b"<nil>");
     } else {
         out.extend_from_slice(arg.type_name().as_bytes());
         out.push(b'=');
-        print::print(arg, out);
+        match arg {
+            // No method is called while an error is shown.
+            Value::Duration(nanos) => radix(i128::from(*nanos), 10, "", false, flags, out),
+            _ => value(arg, 'v', flags, 0, out),
+        }
     }
     out.push(b')');
 }
@@ -252,7 +256,7 @@ fn bad(arg: &Value, verb: char, out: &mut Vec<u8>) {
 fn value(arg: &Value, verb: char, flags: Flags, depth: usize, out: &mut Vec<u8>) {
     match verb {
         'T' => return pad(arg.type_name().as_bytes(), flags, out),
-        'p' if !arg.is_nil() => return bad(arg, verb, out),
+        'p' if !arg.is_nil() => return bad(arg, verb, flags, out),
         _ => {}
     }
     match arg {
@@ -264,7 +268,7 @@ fn value(arg: &Value, verb: char, flags: Flags, depth: usize, out: &mut Vec<u8>)
         },
         Value::Bool(value) => match verb {
             't' | 'v' => pad(if *value { b"true" } else { b"false" }, flags, out),
-            _ => bad(arg, verb, out),
+            _ => bad(arg, verb, flags, out),
         },
         Value::Int(value) | Value::Int64(value) => {
             integer(arg, i128::from(*value), verb, flags, out)
@@ -283,7 +287,7 @@ fn value(arg: &Value, verb: char, flags: Flags, depth: usize, out: &mut Vec<u8>)
                 verb,
                 'v' | 'b' | 'g' | 'G' | 'x' | 'X' | 'f' | 'F' | 'e' | 'E'
             ) {
-                return bad(arg, verb, out);
+                return bad(arg, verb, flags, out);
             }
             out.push(b'(');
             float(arg, *re, verb, flags, out);
@@ -347,7 +351,7 @@ fn value(arg: &Value, verb: char, flags: Flags, depth: usize, out: &mut Vec<u8>)
             let text = object.print();
             match verb {
                 'v' | 's' | 'q' | 'x' | 'X' => string(arg, text.as_bytes(), verb, flags, out),
-                _ => bad(arg, verb, out),
+                _ => bad(arg, verb, flags, out),
             }
         }
     }
@@ -383,7 +387,7 @@ fn string(arg: &Value, text: &[u8], verb: char, flags: Flags, out: &mut Vec<u8>)
         'v' | 's' => pad(&truncate(text, flags.precision), flags, out),
         'q' => quoted(&truncate(text, flags.precision), flags, out),
         'x' | 'X' => hex(text, verb, flags, out),
-        _ => bad(arg, verb, out),
+        _ => bad(arg, verb, flags, out),
     }
 }
 
@@ -493,7 +497,7 @@ fn integer(arg: &Value, number: i128, verb: char, flags: Flags, out: &mut Vec<u8
             pad(text.as_bytes(), flags, out);
         }
         'U' => unicode(number, flags, out),
-        _ => bad(arg, verb, out),
+        _ => bad(arg, verb, flags, out),
     }
 }
 
@@ -590,7 +594,7 @@ fn float(arg: &Value, number: f64, verb: char, flags: Flags, out: &mut Vec<u8>) 
         }
         'x' | 'X' => hex_float(number, flags.precision),
         'b' => binary_float(number),
-        _ => return bad(arg, verb, out),
+        _ => return bad(arg, verb, flags, out),
     };
     let text = if verb.is_uppercase() && verb != 'F' {
         text.to_uppercase()

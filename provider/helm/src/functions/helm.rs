@@ -3,7 +3,7 @@
 use super::json::{error_map, mismatch};
 use super::{Answer, Function, fixed, text};
 use crate::template::{Fault, Run, warn};
-use crate::value::{Entries, List, ListKind, Map, MapKind, Type, Value};
+use crate::value::{Entries, Type, Value};
 use crate::yaml;
 
 const A: Type = Type::Any;
@@ -29,12 +29,13 @@ pub(super) static TABLE: &[Function] = &[
         Ok(Value::str(without_newline(yaml)))
     }),
     fixed("toYamlPretty", &[A], |_, a| {
-        Ok(Value::str(without_newline(yaml::encode_pretty(&a[0]))))
+        let yaml = yaml::try_encode_pretty(&a[0]).map_err(Fault::new)?;
+        Ok(Value::str(without_newline(yaml)))
     }),
     fixed("fromYaml", &[S], |_, a| {
         Ok(match yaml::decode_value(&text(a, 0)) {
             Ok(Value::Map(map)) => Value::Map(map),
-            Ok(Value::Nil) => Value::Map(Map::nil(MapKind::Any)),
+            Ok(Value::Nil) => Value::map(Entries::new()),
             Ok(other) => error_map(&format!(
                 "error unmarshaling JSON: while decoding JSON: {}",
                 mismatch(&other, "map[string]interface {}")
@@ -45,7 +46,7 @@ pub(super) static TABLE: &[Function] = &[
     fixed("fromYamlArray", &[S], |_, a| {
         Ok(match yaml::decode_value(&text(a, 0)) {
             Ok(Value::List(list)) => Value::List(list),
-            Ok(Value::Nil) => Value::List(List::nil(ListKind::Any)),
+            Ok(Value::Nil) => Value::list(Vec::new()),
             Ok(other) => Value::list(vec![Value::str(format!(
                 "error unmarshaling JSON: while decoding JSON: {}",
                 mismatch(&other, "[]interface {}")

@@ -179,7 +179,7 @@ pub(crate) fn string(text: &[u8], html: bool, out: &mut Vec<u8>) {
             }
         }
         for _ in chunk.invalid() {
-            out.extend_from_slice(b"\\ufffd");
+            out.extend_from_slice("\u{fffd}".as_bytes());
         }
     }
     out.push(b'"');

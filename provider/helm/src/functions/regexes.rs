@@ -1,7 +1,7 @@
 //! Regular expressions and versions.
 
 use super::{Answer, Function, fixed, int, strings_value, text};
-use crate::regex_go::{compile, find_all, must_compile, quote_meta, split};
+use crate::regex_go::{compile, find_all, must_compile, on_boundary, quote_meta, split};
 use crate::semver::{Constraint, Version};
 use crate::template::{Fault, Run};
 use crate::value::{List, ListKind, Object, Type, Value};
@@ -94,7 +94,7 @@ fn replace(run: &Run<'_>, args: &[Value], compile: Compile, literal: bool) -> An
     let mut out = Vec::with_capacity(all.len());
     let mut end = 0;
     for captures in pattern.captures_iter(&all) {
-        let Some(found) = captures.get(0) else {
+        let Some(found) = captures.get(0).filter(|found| on_boundary(found, &all)) else {
             continue;
         };
         out.extend_from_slice(&all[end..found.start()]);

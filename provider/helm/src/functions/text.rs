@@ -116,43 +116,37 @@ pub(super) fn untitle(text: &[u8]) -> Vec<u8> {
 
 /// goutils' `SwapCase`.
 pub(super) fn swap_case(text: &[u8]) -> Vec<u8> {
-    let mut after_space = true;
     map_chars(text, |char, out| {
         out.push(if char.is_uppercase() {
             to_lower(char)
         } else if char.is_lowercase() {
-            if after_space {
-                to_upper(char)
-            } else {
-                to_upper(char)
-            }
+            to_upper(char)
         } else {
             char
         });
-        after_space = is_space(char);
     })
+}
+
+/// Bytes as goutils takes them: each is a character of its own, in Latin-1.
+fn latin(text: &[u8]) -> impl Iterator<Item = char> + '_ {
+    text.iter().map(|byte| char::from(*byte))
 }
 
 /// goutils' `DeleteWhiteSpace`.
-pub(super) fn no_space(text: &[u8]) -> Vec<u8> {
-    map_chars(text, |char, out| {
-        if !is_space(char) {
-            out.push(char);
-        }
-    })
+pub(super) fn no_space(text: &[u8]) -> String {
+    latin(text).filter(|char| !is_space(*char)).collect()
 }
 
 /// goutils' `Initials`: the first character of each word.
-pub(super) fn initials(text: &[u8]) -> Vec<u8> {
+pub(super) fn initials(text: &[u8]) -> String {
     let mut at_start = true;
-    map_chars(text, |char, out| {
-        if is_space(char) {
-            at_start = true;
-        } else if at_start {
-            out.push(char);
-            at_start = false;
-        }
-    })
+    latin(text)
+        .filter(|char| {
+            let taken = at_start && !is_space(*char);
+            at_start = is_space(*char);
+            taken
+        })
+        .collect()
 }
 
 /// goutils' `AbbreviateFull`: at most `width` bytes, seen from `offset` on, with dots at the cuts.
@@ -470,14 +464,16 @@ pub(super) fn delimited_case(text: &[u8], connector: char) -> String {
 }
 
 /// xstrings' Pascal case: a capital letter at the start and after each connector, which goes; of
-/// several connectors one goes.
+/// several connectors one goes. Capital letters that follow a word's first capital become small.
 pub(super) fn pascal_case(text: &[u8]) -> String {
     let lossy = String::from_utf8_lossy(text);
     let mut out = String::with_capacity(lossy.len());
     let mut chars = lossy.chars();
     let mut held = None;
+    let mut in_capitals = false;
     for char in chars.by_ref() {
         if !is_connector(char) {
+            in_capitals = char.is_uppercase();
             held = Some(to_upper(char));
             break;
         }
@@ -491,8 +487,14 @@ pub(super) fn pascal_case(text: &[u8]) -> String {
         if is_connector(char) && is_connector(previous) {
             out.push(previous);
         } else if is_connector(previous) {
+            in_capitals = char.is_uppercase();
             current = to_upper(char);
         } else {
+            if in_capitals && char.is_uppercase() {
+                current = to_lower(char);
+            } else {
+                in_capitals = false;
+            }
             out.push(previous);
         }
         previous = current;

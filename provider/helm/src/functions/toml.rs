@@ -13,8 +13,9 @@ const A: Type = Type::Any;
 const S: Type = Type::Str;
 
 pub(super) static TABLE: &[Function] = &[
-    fixed("toToml", &[A], |_, a| {
-        Ok(Value::str(encode(&a[0]).unwrap_or_else(|error| error)))
+    fixed("toToml", &[A], |_, a| match encode(&a[0]) {
+        Err(error) if error == NIL_VALUE => Err(error.into()),
+        text => Ok(Value::str(text.unwrap_or_else(|error| error))),
     }),
     fixed("mustToToml", &[A], must),
     fixed("fromToml", &[S], |_, a| {
@@ -25,6 +26,9 @@ pub(super) static TABLE: &[Function] = &[
         })
     }),
 ];
+
+/// What Go's reflection panics with.
+const NIL_VALUE: &str = "reflect: call of reflect.Value.Type on zero Value";
 
 fn must(_: &Run<'_>, args: &[Value]) -> Answer {
     Ok(Value::str(encode(&args[0]).map_err(Fault::new)?))
@@ -79,11 +83,11 @@ fn encode(value: &Value) -> Result<String, String> {
     match value {
         Value::Map(map) => encoder.map(&[], map, false, 0)?,
         Value::Absent | Value::Nil => {
-            return Err("toml: cannot encode a nil pointer".to_owned());
+            return Err(NIL_VALUE.to_owned());
         }
         Value::List(list) if is_table_array(list)? => return Err(NO_KEY.to_owned()),
         Value::Object(object) => return encode(&object.json()),
-        _ => return Err(NO_KEY.to_owned()),
+        other => encoder.element(other, 0)?,
     }
     Ok(encoder.out)
 }

@@ -66,7 +66,10 @@ struct Comparison {
 }
 
 fn improper(text: &str) -> Error {
-    Error(format!("improper constraint: {text}"))
+    Error(format!(
+        "improper constraint: {}",
+        crate::functions::quote::quote(text.as_bytes())
+    ))
 }
 
 fn is_wildcard(text: &str) -> bool {

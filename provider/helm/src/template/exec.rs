@@ -322,7 +322,7 @@ impl<'r, 't> State<'r, 't> {
             }
             Node::If(branch) => return self.if_or_with(false, dot, branch, out),
             Node::With(branch) => return self.if_or_with(true, dot, branch, out),
-            Node::Range(branch) => return self.range(dot, node, branch, out),
+            Node::Range(branch) => return self.range(dot, branch, out),
             Node::Template { name, pipe, .. } => {
                 self.call_template(dot, name, pipe.as_ref(), out)?
             }
@@ -389,16 +389,9 @@ impl<'r, 't> State<'r, 't> {
         result.map(|_| ())
     }
 
-    fn range(
-        &mut self,
-        dot: &Slot,
-        node: &'t Node,
-        branch: &'t Branch,
-        out: &mut Vec<u8>,
-    ) -> Step<Flow> {
+    fn range(&mut self, dot: &Slot, branch: &'t Branch, out: &mut Vec<u8>) -> Step<Flow> {
         let start = self.variables.len();
         let value = self.pipe(dot, &branch.pipe)?;
-        self.at = Some(At::Node(node));
         let ran = self.iterate(&value, branch, out)?;
         let mut flow = Flow::Next;
         if !ran && let Some(otherwise) = &branch.otherwise {
@@ -650,7 +643,6 @@ impl<'r, 't> State<'r, 't> {
             }
             _ => Slot::plain(self.constant(base)?),
         };
-        self.at = Some(At::Expr(expr));
         self.fields(dot, receiver, At::Expr(expr), names, args, last)
     }
 
@@ -797,7 +789,10 @@ impl<'r, 't> State<'r, 't> {
             Special::And | Special::Or => {
                 return self.and_or(dot, function, args, last);
             }
-            Special::None => {}
+            Special::Call | Special::None => {}
+        }
+        if function.special == Special::Call {
+            return self.call_value(dot, function, node, args, last);
         }
         let args = self.arguments(dot, function.name, function.signature, args, last)?;
         self.step()?;
@@ -810,6 +805,28 @@ impl<'r, 't> State<'r, 't> {
                 self.called(function.name, fault)
             }
         }
+    }
+
+    /// Charts have no function values: `call` can only fail.
+    fn call_value(
+        &mut self,
+        dot: &Slot,
+        function: &'static Function,
+        node: At<'t>,
+        args: &'t [Expr],
+        last: Option<Value>,
+    ) -> Step<Slot> {
+        let values = self.arguments(dot, function.name, function.signature, args, last)?;
+        self.at = Some(node);
+        let message = match (values.first(), args.first()) {
+            (Some(value), _) if value.is_nil() => "call of nil".to_owned(),
+            (Some(value), Some(name)) => {
+                format!("non-function {name} of type {}", value.type_name())
+            }
+            (Some(value), None) => format!("non-function of type {}", value.type_name()),
+            (None, _) => "call of nil".to_owned(),
+        };
+        self.called(function.name, Fault::new(message))
     }
 
     fn and_or(

@@ -159,12 +159,9 @@ impl Emitter {
     }
 
     fn style(&self, text: &str, analysis: &Analysis, key: bool) -> Style {
-        let plain = match self.dialect {
-            Dialect::V2 => resolve(text, true) == Scalar::Text && !is_base60(text),
-            Dialect::V3 => {
-                resolve(text, false) == Scalar::Text && !is_base60(text) && old_bool(text).is_none()
-            }
-        };
+        let old = self.dialect == Dialect::V2;
+        let is_text = matches!(resolve(text, old), Scalar::Text | Scalar::Merge);
+        let plain = is_text && !is_base60(text) && (old || old_bool(text).is_none());
         let mut style = if text.contains('\n') {
             Style::Literal
         } else if plain {

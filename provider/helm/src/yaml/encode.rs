@@ -28,11 +28,14 @@ pub(crate) fn try_encode_value(value: &Value) -> Result<String, String> {
 
 /// `toYamlPretty` with its final newline: go-yaml v3 with an indent of two, without the trip.
 pub fn encode_pretty(value: &Value) -> String {
+    try_encode_pretty(value).unwrap_or_default()
+}
+
+/// [`encode_pretty`] with the reason for a failure.
+pub(crate) fn try_encode_pretty(value: &Value) -> Result<String, String> {
     let mut emitter = Emitter::new(Dialect::V3);
-    match node(&mut emitter, value, false, 0) {
-        Ok(()) => emitter.finish(),
-        Err(_) => String::new(),
-    }
+    node(&mut emitter, value, false, 0)?;
+    Ok(emitter.finish())
 }
 
 fn node(emitter: &mut Emitter, value: &Value, in_map: bool, depth: usize) -> Result<(), String> {
@@ -62,6 +65,9 @@ fn node_inner(
         Value::Duration(nanos) => emitter.word(&nanos.to_string()),
         Value::Float(value) if pretty => emitter.word(&pretty_float(*value)),
         Value::Float(value) => emitter.word(&float(*value)?),
+        Value::Complex(..) if pretty => {
+            return Err("cannot marshal type: complex128".to_owned());
+        }
         Value::Complex(..) => return Err("json: unsupported type: complex128".to_owned()),
         Value::Str(text) => scalar(emitter, text, false)?,
         Value::Bytes(bytes) if pretty => {

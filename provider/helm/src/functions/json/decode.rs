@@ -40,13 +40,11 @@ impl Decoder<'_> {
                 let char = match byte {
                     b'\'' => r"'\''".to_owned(),
                     b'"' => r#"'"'"#.to_owned(),
-                    other => {
-                        let quoted = crate::functions::quote::quote_with(
-                            char::from(*other).encode_utf8(&mut [0; 4]).as_bytes(),
-                            '\'',
-                            false,
-                        );
-                        quoted
+                    _ => {
+                        let rest = String::from_utf8_lossy(&self.text[self.at..]);
+                        let char = rest.chars().next().unwrap_or('\u{fffd}');
+                        let bytes = char.to_string().into_bytes();
+                        crate::functions::quote::quote_with(&bytes, '\'', false)
                     }
                 };
                 format!("invalid character {char} {context}")

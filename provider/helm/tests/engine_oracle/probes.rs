@@ -1,0 +1,675 @@
+//! What is asked of both engines.
+
+/// A small generator of numbers: the same seed gives the same probes.
+pub struct Numbers(u64);
+
+impl Numbers {
+    pub fn new() -> Self {
+        Self(seed().wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+    }
+
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+
+    fn below(&mut self, bound: usize) -> usize {
+        (self.next() % bound as u64) as usize
+    }
+
+    fn pick<'a>(&mut self, from: &[&'a str]) -> &'a str {
+        from[self.below(from.len())]
+    }
+}
+
+/// The seed of this run.
+pub fn seed() -> u64 {
+    std::env::var("MANAGEDK8S_SEED")
+        .ok()
+        .and_then(|seed| seed.parse().ok())
+        .unwrap_or(1)
+}
+
+/// One probe a line, empty lines and `#` left out.
+pub fn written() -> Vec<String> {
+    include_str!("probes.txt")
+        .lines()
+        .filter(|line| !line.trim().is_empty() && !line.starts_with("# "))
+        .map(|line| {
+            if line.contains("{{") {
+                line.to_owned()
+            } else {
+                shown(line)
+            }
+        })
+        .collect()
+}
+
+/// Type, text and JSON of an expression's value.
+fn shown(expression: &str) -> String {
+    format!("{{{{ $r := {expression} }}}}{{{{ typeOf $r }}}}|{{{{ $r }}}}|{{{{ toJson $r }}}}")
+}
+
+const TEXTS: &[&str] = &[
+    "\"\"",
+    "\"abc\"",
+    "\"Hello World\"",
+    "\"12\"",
+    "\"-3.7\"",
+    "\"a,b,,c\"",
+    "\"  pad  \"",
+    "\"é ü 世\"",
+    "\"foo-bar_baz\"",
+    "\"HTTPServer2xx\"",
+    "\"true\"",
+    "\"a b\\nc\"",
+    ".Values.text",
+    ".Values.number",
+    ".Values.empty",
+    "\",\"",
+    "\"a\"",
+    "\"0x1F\"",
+    "\"1e3\"",
+];
+const INTS: &[&str] = &[
+    "0",
+    "1",
+    "2",
+    "3",
+    "5",
+    "10",
+    "-1",
+    "-4",
+    "(int 3)",
+    "(len \"abcd\")",
+];
+const ANYS: &[&str] = &[
+    "0",
+    "1",
+    "-3",
+    "2.5",
+    "1e6",
+    "\"\"",
+    "\"abc\"",
+    "\"12\"",
+    "\"010\"",
+    "\"1.5\"",
+    "true",
+    "false",
+    "nil",
+    "(int64 5)",
+    "(list)",
+    "(list 1 \"a\" nil)",
+    "(list \"b\" \"a\")",
+    "(dict)",
+    "(dict \"a\" 1)",
+    ".Values.float",
+    ".Values.half",
+    ".Values.big",
+    ".Values.text",
+    ".Values.nothing",
+    ".Values.missing",
+    ".Values.list",
+    ".Values.none",
+    ".Values.map",
+    ".Values.yes",
+    "(splitList \",\" \"x,y\")",
+    "(split \",\" \"x,y\")",
+    "(until 3)",
+    "'a'",
+    "1i",
+    "(semver \"1.2.3-rc.1\")",
+    "(mustToDuration \"90m\")",
+];
+const LISTS: &[&str] = &[
+    "(list)",
+    "(list 1 2 3)",
+    "(list \"b\" \"a\" \"b\")",
+    "(list 1 \"a\" nil 1)",
+    ".Values.list",
+    ".Values.words",
+    ".Values.none",
+    "(splitList \",\" \"x,y,x\")",
+    "(until 4)",
+    "(list (list 1) (list 2))",
+    ".Values.nothing",
+    "\"text\"",
+];
+const MAPS: &[&str] = &[
+    "(dict)",
+    "(dict \"a\" 1)",
+    "(dict \"a\" 1 \"b\" (dict \"c\" 2))",
+    "(deepCopy .Values.map)",
+    "(deepCopy .Values.other)",
+    "(dict \"k\" nil)",
+    ".Values.missing",
+];
+const BOOLS: &[&str] = &["true", "false", ".Values.yes", "(eq 1 1)", "1"];
+const PATTERNS: &[&str] = &[
+    "\"a+\"",
+    "\"[a-c]+\"",
+    "\"(\\\\w+) (\\\\w+)\"",
+    "\"^\\\\s*\"",
+    "\"x*\"",
+    "\"(\"",
+    "\"[\"",
+    "\"a{2}\"",
+    "\"{a}\"",
+    "\"\\\\d+\"",
+    "\"(?i)ABC\"",
+    "\"b|c\"",
+    "\"\"",
+    "\"[[:alpha:]]+\"",
+    "\"\\\\Qa.b\\\\E\"",
+    "\"(?P<x>.)\"",
+    "\"a**\"",
+    "\"[^,]+\"",
+];
+const DURATIONS: &[&str] = &[
+    "\"1h30m\"",
+    "\"90\"",
+    "3600",
+    "2.5",
+    "\"-15s\"",
+    "\"x\"",
+    ".Values.float",
+    "\"100ms\"",
+    "nil",
+];
+const TIMES: &[&str] = &[
+    "(toDate \"2006-01-02\" \"2017-12-31\")",
+    "0",
+    "1700000000",
+    "(int64 86399)",
+    "(toDate \"2006-01-02T15:04:05Z07:00\" \"2021-03-28T01:30:00+02:00\")",
+];
+const LAYOUTS: &[&str] = &[
+    "\"2006-01-02\"",
+    "\"Mon Jan _2 15:04:05 MST 2006\"",
+    "\"02.01.06 3:04PM\"",
+    "\"2006-01-02T15:04:05.000Z07:00\"",
+    "\"Monday, January 2 002 -0700\"",
+    "\"20060102150405\"",
+];
+const ZONES: &[&str] = &[
+    "\"UTC\"",
+    "\"America/New_York\"",
+    "\"Nowhere/None\"",
+    "\"Asia/Kolkata\"",
+    "\"\"",
+];
+const VERSIONS: &[&str] = &[
+    "\"1.2.3\"",
+    "\"v1.20.0-gke.1\"",
+    "\"1\"",
+    "\"1.2\"",
+    "\"01.2.3\"",
+    "\"1.2.3+meta\"",
+    "\"1.2.3-rc.1\"",
+    "\"x\"",
+    "\"0.0.3\"",
+    "\"2.0.0\"",
+];
+const CONSTRAINTS: &[&str] = &[
+    "\">=1.19\"",
+    "\">=1.19-0\"",
+    "\"^1.2\"",
+    "\"~1.2.3\"",
+    "\"1.x\"",
+    "\"*\"",
+    "\"<=1.2\"",
+    "\">1\"",
+    "\"!=1.2\"",
+    "\"1.2 - 2\"",
+    "\">=1.0.0, <2.0.0\"",
+    "\">=1 <1.2 || ^2\"",
+    "\"^0.0.3\"",
+    "\"bad\"",
+    "\"\"",
+    "\"=1.2.3\"",
+    "\">1.2.3-alpha\"",
+];
+const URLS: &[&str] = &[
+    "\"http://u:p@h.io:80/a b?q=1#f\"",
+    "\"mailto:a@b\"",
+    "\"/path/only\"",
+    "\"h:p\"",
+    "\"https://[::1]:8/x\"",
+    "\"%zz\"",
+    "\"//h/p\"",
+];
+const FORMATS: &[&str] = &[
+    "\"%d\"",
+    "\"%s\"",
+    "\"%v\"",
+    "\"%q\"",
+    "\"%5.2f\"",
+    "\"%x\"",
+    "\"%T\"",
+    "\"%#v\"",
+    "\"%+v\"",
+    "\"%t\"",
+    "\"%e\"",
+    "\"%08b\"",
+    "\"%-6v|\"",
+    "\"%c\"",
+    "\"%U\"",
+    "\"%%\"",
+    "\"%z\"",
+    "\"%[1]v %[1]T\"",
+    "\"%*d\"",
+    "\"%g\"",
+    "\"%6s\"",
+    "\"%.2s\"",
+    "\"%X\"",
+    "\"%o\"",
+];
+
+/// Each function with the kinds of its arguments.
+fn table() -> Vec<(&'static str, Vec<&'static [&'static str]>)> {
+    let (s, i, a, l, m, b) = (TEXTS, INTS, ANYS, LISTS, MAPS, BOOLS);
+    let mut all: Vec<(&str, Vec<&[&str]>)> = Vec::new();
+    for name in [
+        "trim",
+        "upper",
+        "lower",
+        "title",
+        "untitle",
+        "swapcase",
+        "nospace",
+        "initials",
+        "snakecase",
+        "camelcase",
+        "kebabcase",
+        "b64enc",
+        "b64dec",
+        "b32enc",
+        "b32dec",
+        "sha1sum",
+        "sha256sum",
+        "sha512sum",
+        "adler32sum",
+        "base",
+        "dir",
+        "clean",
+        "ext",
+        "isAbs",
+        "osBase",
+        "atoi",
+        "fromJson",
+        "fromJsonArray",
+        "mustFromJson",
+        "regexQuoteMeta",
+        "fail",
+    ] {
+        all.push((name, vec![s]));
+    }
+    for name in [
+        "trimAll",
+        "trimPrefix",
+        "trimSuffix",
+        "contains",
+        "hasPrefix",
+        "hasSuffix",
+        "splitList",
+        "split",
+    ] {
+        all.push((name, vec![s, s]));
+    }
+    for name in [
+        "toString",
+        "toStrings",
+        "quote",
+        "squote",
+        "cat",
+        "toJson",
+        "toYaml",
+        "toYamlPretty",
+        "toRawJson",
+        "toPrettyJson",
+        "typeOf",
+        "kindOf",
+        "empty",
+        "not",
+        "len",
+        "int",
+        "int64",
+        "float64",
+        "toDecimal",
+        "add1",
+        "add1f",
+        "floor",
+        "ceil",
+        "print",
+        "println",
+        "html",
+        "js",
+        "urlquery",
+        "sortAlpha",
+        "mustToYaml",
+        "deepCopy",
+        "duration",
+        "durationRound",
+        "mustToJson",
+        "mustToPrettyJson",
+    ] {
+        all.push((name, vec![a]));
+    }
+    for name in [
+        "default",
+        "eq",
+        "ne",
+        "lt",
+        "le",
+        "gt",
+        "ge",
+        "and",
+        "or",
+        "add",
+        "sub",
+        "mul",
+        "div",
+        "mod",
+        "max",
+        "min",
+        "addf",
+        "subf",
+        "mulf",
+        "divf",
+        "maxf",
+        "minf",
+        "coalesce",
+        "all",
+        "any",
+        "deepEqual",
+        "quote",
+        "squote",
+        "cat",
+        "print",
+        "index",
+        "has",
+        "list",
+        "dict",
+        "append",
+        "prepend",
+        "concat",
+        "toJson",
+    ] {
+        all.push((name, vec![a, a]));
+    }
+    for name in [
+        "first",
+        "last",
+        "rest",
+        "initial",
+        "reverse",
+        "uniq",
+        "compact",
+        "sortAlpha",
+        "toStrings",
+        "len",
+        "toYaml",
+        "toYamlPretty",
+        "mustFirst",
+        "mustUniq",
+    ] {
+        all.push((name, vec![l]));
+    }
+    all.extend([
+        ("join", vec![s, l]),
+        ("has", vec![a, l]),
+        ("without", vec![l, a]),
+        ("append", vec![l, a]),
+        ("prepend", vec![l, a]),
+        ("slice", vec![l, i, i]),
+        ("index", vec![l, i]),
+        ("chunk", vec![i, l]),
+        ("concat", vec![l, l]),
+        ("repeat", vec![i, s]),
+        ("substr", vec![i, i, s]),
+        ("trunc", vec![i, s]),
+        ("abbrev", vec![i, s]),
+        ("abbrevboth", vec![i, i, s]),
+        ("wrap", vec![i, s]),
+        ("wrapWith", vec![i, s, s]),
+        ("indent", vec![i, s]),
+        ("nindent", vec![i, s]),
+        ("replace", vec![s, s, s]),
+        ("plural", vec![s, s, i]),
+        ("splitn", vec![s, i, s]),
+        ("until", vec![i]),
+        ("untilStep", vec![i, i, i]),
+        ("seq", vec![i, i]),
+        ("seq", vec![i, i, i]),
+        ("round", vec![a, i]),
+        ("ternary", vec![a, a, b]),
+        ("get", vec![m, s]),
+        ("set", vec![m, s, a]),
+        ("unset", vec![m, s]),
+        ("hasKey", vec![m, s]),
+        ("pluck", vec![s, m, m]),
+        ("pick", vec![m, s, s]),
+        ("omit", vec![m, s, s]),
+        ("merge", vec![m, m]),
+        ("mergeOverwrite", vec![m, m]),
+        ("mustMerge", vec![m, m]),
+        ("mustMergeOverwrite", vec![m, m]),
+        ("dig", vec![s, a, m]),
+        ("dig", vec![s, s, a, m]),
+        ("toToml", vec![m]),
+        ("toYaml", vec![m]),
+        ("toYamlPretty", vec![m]),
+        ("typeIs", vec![s, a]),
+        ("kindIs", vec![s, a]),
+        ("regexMatch", vec![PATTERNS, s]),
+        ("regexFind", vec![PATTERNS, s]),
+        ("regexFindAll", vec![PATTERNS, s, i]),
+        (
+            "regexReplaceAll",
+            vec![PATTERNS, s, &["\"<$0>\"", "\"${1}x\"", "\"$1x\"", "\"$$\""]],
+        ),
+        ("regexReplaceAllLiteral", vec![PATTERNS, s, s]),
+        ("regexSplit", vec![PATTERNS, s, i]),
+        ("mustRegexMatch", vec![PATTERNS, s]),
+        ("mustRegexFind", vec![PATTERNS, s]),
+        ("semver", vec![VERSIONS]),
+        ("semverCompare", vec![CONSTRAINTS, VERSIONS]),
+        ("urlParse", vec![URLS]),
+        ("dateInZone", vec![LAYOUTS, TIMES, ZONES]),
+        ("date", vec![LAYOUTS, TIMES]),
+        ("htmlDate", vec![TIMES]),
+        ("mustToDuration", vec![DURATIONS]),
+        ("durationSeconds", vec![DURATIONS]),
+        ("durationHours", vec![DURATIONS]),
+        ("durationDays", vec![DURATIONS]),
+        ("durationMilliseconds", vec![DURATIONS]),
+        ("durationRoundTo", vec![DURATIONS, DURATIONS]),
+        ("durationTruncateTo", vec![DURATIONS, DURATIONS]),
+        ("printf", vec![FORMATS, a]),
+        ("printf", vec![FORMATS, a, a]),
+    ]);
+    all
+}
+
+/// `count` probes for each entry of the table.
+pub fn generated(count: usize) -> Vec<String> {
+    let mut numbers = Numbers::new();
+    let mut probes = Vec::new();
+    for (name, kinds) in table() {
+        for _ in 0..count {
+            let mut call = name.to_owned();
+            let piped = numbers.below(4) == 0;
+            let args: Vec<&str> = kinds.iter().map(|kind| numbers.pick(kind)).collect();
+            match args.split_last() {
+                Some((last, first)) if piped && *last != "nil" => {
+                    for arg in first {
+                        call.push(' ');
+                        call.push_str(arg);
+                    }
+                    call = format!("{last} | {call}");
+                }
+                _ => {
+                    for arg in &args {
+                        call.push(' ');
+                        call.push_str(arg);
+                    }
+                }
+            }
+            // Go prints the fields of structs here, which no chart can want.
+            let struct_fields = (name == "printf" || name == "deepCopy") && call.contains("semver");
+            if !struct_fields {
+                probes.push(shown(&call));
+            }
+        }
+    }
+    probes
+}
+
+const PIECES: &[&str] = &[
+    "a",
+    "b",
+    "word",
+    " ",
+    "  ",
+    "\n",
+    "\n\n",
+    ": ",
+    "#",
+    " #",
+    "- ",
+    "-",
+    "'",
+    "\"",
+    "\\",
+    "é",
+    "世",
+    "😀",
+    "\t",
+    "1",
+    "0",
+    ".",
+    "e3",
+    "yes",
+    "no",
+    "null",
+    "~",
+    "true",
+    "[",
+    "]",
+    "{",
+    "}",
+    ",",
+    "&",
+    "*",
+    "!",
+    "|",
+    ">",
+    "%",
+    "@",
+    "`",
+    "=",
+    "<<",
+    "2001-01-01",
+    "1:30",
+    "0x",
+    "a fairly long run of words that goes on and on ",
+    "_",
+    "\u{a0}",
+    "?",
+    ":",
+    "---",
+    "...",
+];
+
+/// Random trees through `toYaml`, `toYamlPretty` and back.
+pub fn yaml(count: usize) -> Vec<String> {
+    let mut numbers = Numbers::new();
+    (0..count)
+        .map(|_| {
+            let mut json = String::new();
+            tree(&mut numbers, 0, &mut json);
+            let quoted = helm_quote(&json);
+            format!(
+                "{{{{ $v := mustFromJson {quoted} }}}}{{{{ toYaml $v }}}}\n{{{{ toYamlPretty $v }}}}\n{{{{ dict \"v\" $v | toYaml | fromYaml | toJson }}}}"
+            )
+        })
+        .collect()
+}
+
+fn text(numbers: &mut Numbers) -> String {
+    let count = numbers.below(6);
+    let mut all = String::new();
+    for _ in 0..count {
+        all.push_str(numbers.pick(PIECES));
+    }
+    all
+}
+
+fn tree(numbers: &mut Numbers, depth: usize, out: &mut String) {
+    match numbers.below(if depth > 3 { 7 } else { 11 }) {
+        0 => out.push_str("null"),
+        1 => out.push_str(numbers.pick(&["true", "false"])),
+        2 => out.push_str(numbers.pick(&[
+            "0",
+            "1",
+            "-5",
+            "1.5",
+            "1e21",
+            "1e-7",
+            "1234567.5",
+            "100000000000000000000",
+            "0.1",
+            "-0",
+        ])),
+        3..=6 => out.push_str(&serde_json::Value::String(text(numbers)).to_string()),
+        7 | 8 => {
+            out.push('[');
+            for index in 0..numbers.below(4) {
+                if index > 0 {
+                    out.push(',');
+                }
+                tree(numbers, depth + 1, out);
+            }
+            out.push(']');
+        }
+        _ => {
+            out.push('{');
+            for index in 0..numbers.below(5) {
+                if index > 0 {
+                    out.push(',');
+                }
+                let key = match numbers.below(3) {
+                    0 => numbers
+                        .pick(&[
+                            "a", "b1", "b10", "b2", "A", "_x", "1", "a-b", "a.b", "yes", "",
+                        ])
+                        .to_owned(),
+                    _ => text(numbers),
+                };
+                out.push_str(&serde_json::Value::String(key).to_string());
+                out.push(':');
+                tree(numbers, depth + 1, out);
+            }
+            out.push('}');
+        }
+    }
+}
+
+/// A Go string literal.
+fn helm_quote(text: &str) -> String {
+    let mut out = String::from("\"");
+    for char in text.chars() {
+        match char {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\t' => out.push_str("\\t"),
+            '\r' => out.push_str("\\r"),
+            _ => out.push(char),
+        }
+    }
+    out.push('"');
+    out
+}

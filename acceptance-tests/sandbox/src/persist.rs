@@ -53,6 +53,7 @@ pub async fn keep(world: Arc<World>) {
         return;
     };
     let mut written: BTreeMap<String, u64> = BTreeMap::new();
+    let mut revisions: BTreeMap<String, u64> = BTreeMap::new();
     loop {
         let ends = tokio::select! {
             () = world.stop.cancelled() => true,
@@ -63,7 +64,7 @@ pub async fn keep(world: Arc<World>) {
             // Kubernetes objects change without telling.
             () = tokio::time::sleep(Duration::from_secs(1)) => false,
         };
-        if let Err(error) = save(&world, &folder, &mut written) {
+        if let Err(error) = save(&world, &folder, &mut written, &mut revisions) {
             tracing::error!(%error, folder = %folder.display(), "the state cannot be written");
         }
         if ends {
@@ -72,12 +73,17 @@ pub async fn keep(world: Arc<World>) {
     }
 }
 
-fn save(world: &World, folder: &Path, written: &mut BTreeMap<String, u64>) -> std::io::Result<()> {
+fn save(
+    world: &World,
+    folder: &Path,
+    written: &mut BTreeMap<String, u64>,
+    revisions: &mut BTreeMap<String, u64>,
+) -> std::io::Result<()> {
     let cloud = serde_json::to_vec(&*world.cloud())?;
     if changed(written, CLOUD, &cloud) {
         write(&folder.join(CLOUD), &cloud)?;
     }
-    for (cluster, snapshot) in world.nodes.kubernetes_snapshots() {
+    for (cluster, snapshot) in world.nodes.kubernetes_snapshots(revisions) {
         let name = kubernetes_file(&cluster);
         let bytes = serde_json::to_vec(&snapshot)?;
         if changed(written, &name, &bytes) {

@@ -445,14 +445,21 @@ impl Nodes {
         })
     }
 
-    /// The objects of each Kubernetes cluster.
-    pub fn kubernetes_snapshots(&self) -> Vec<(String, serde_json::Value)> {
+    /// The objects of each Kubernetes cluster that has changed since the revision in `seen`.
+    pub fn kubernetes_snapshots(
+        &self,
+        seen: &mut BTreeMap<String, u64>,
+    ) -> Vec<(String, serde_json::Value)> {
         let clusters: Vec<(String, Kubernetes)> = lock(&self.clusters)
             .iter()
             .map(|(id, known)| (id.clone(), known.clone()))
             .collect();
         clusters
             .into_iter()
+            .filter(|(id, known)| {
+                let revision = known.api.revision();
+                seen.insert(id.clone(), revision) != Some(revision)
+            })
             .map(|(id, known)| (id, known.api.snapshot()))
             .collect()
     }

@@ -90,7 +90,7 @@ enum Eviction {
 
 impl Client {
     /// Cordons a node and evicts its pods, again and again where a disruption budget does not allow
-    /// it yet, until only those are left that stay.
+    /// it yet, until only those are left that stay. A node that does not exist is drained.
     ///
     /// # Errors
     /// [`Error::DrainTimeout`] with the pods that block; the node stays cordoned.
@@ -100,7 +100,11 @@ impl Client {
         options: &DrainOptions,
         cancel: &CancellationToken,
     ) -> Result<Drained, Error> {
-        self.cordon(node, true, cancel).await?;
+        match self.cordon(node, true, cancel).await {
+            Ok(_) => {}
+            Err(Error::Call(ClusterError::NotFound { .. })) => return Ok(Drained::default()),
+            Err(error) => return Err(error),
+        }
         let drained = std::sync::Mutex::new(Drained::default());
         let look = || async {
             let pods = match self.pods_on(node, cancel).await {

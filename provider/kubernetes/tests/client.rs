@@ -479,6 +479,21 @@ async fn a_drain_that_does_not_end_names_who_blocks_it_and_a_dead_kubelet_does_n
         .expect("drained");
 }
 
+#[tokio::test]
+async fn a_node_that_does_not_exist_is_drained() {
+    let bench = Bench::new(|_| (404, missing("alpha-w-9"))).await;
+    let options = DrainOptions {
+        limit: Duration::from_mins(1),
+        give_up_on_terminating: None,
+    };
+    let drained = bench
+        .client
+        .drain("alpha-w-9", &options, &bench.cancel)
+        .await;
+    assert_eq!(drained.expect("drained").evicted, 0);
+    assert_eq!(bench.lines(), ["GET /api/v1/nodes/alpha-w-9"]);
+}
+
 fn lease(holder: &str) -> Value {
     json!({"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata":
         {"name": "managedk8s", "namespace": "kube-system", "resourceVersion": "5"}, "spec": {"holderIdentity": holder,

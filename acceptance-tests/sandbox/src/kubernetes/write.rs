@@ -72,6 +72,16 @@ pub(super) fn conform(
             "the body is not an object with metadata",
         ));
     }
+    for field in ["labels", "annotations"] {
+        for (key, value) in object["metadata"][field].as_object().into_iter().flatten() {
+            if !value.is_string() && !value.is_null() {
+                return Err(Status::bad_request(format!(
+                    "{} in version \"{}\" cannot be handled as a {}: metadata.{field}.{key} is {value}, not a string",
+                    resource.kind, resource.version, resource.kind
+                )));
+            }
+        }
+    }
     let flat = !object["spec"].is_null() && !object["spec"].is_object();
     if flat && !resource.custom {
         return Err(Status::bad_request("spec is not an object"));

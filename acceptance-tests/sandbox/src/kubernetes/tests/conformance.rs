@@ -670,6 +670,10 @@ async fn refusals(target: &Target, space: &str) {
         )
         .await;
     assert_eq!((code, text(&refused["reason"])), (422, "Invalid"));
+    let mut odd = config_map("odd", json!({}));
+    odd["metadata"]["annotations"] = json!({ "a": true });
+    let (code, refused) = target.send("POST", &maps(space), JSON, &odd).await;
+    assert_eq!((code, text(&refused["reason"])), (400, "BadRequest"));
     let (code, refused) = target
         .send(
             "POST",

@@ -26,9 +26,8 @@ use crate::yaml;
 /// What is no YAML, and documents that are no mappings, in Helm's words.
 pub fn read(source: &[u8]) -> Result<Map<String, Value>, String> {
     let mut merged = Map::new();
-    let documents = yaml::decode(source).map_err(|error| {
-        format!("cannot unmarshal yaml document: error converting YAML to JSON: {error}")
-    })?;
+    let documents =
+        yaml::decode(source).map_err(|error| format!("cannot unmarshal yaml document: {error}"))?;
     for document in documents {
         match document {
             Value::Null => {}

@@ -41,8 +41,16 @@ impl Chart {
     ///
     /// Unreadable or irregular files, and whatever makes it no chart.
     pub fn from_folder(path: impl AsRef<Path>) -> Result<Self, Error> {
+        let path = path.as_ref();
         let limits = Limits::default();
-        let files = folder::read(path.as_ref(), &limits)?;
+        let files = folder::read(path, &limits)?;
+        if !path.join("Chart.yaml").exists() {
+            let file = path.join("Chart.yaml");
+            return Err(Error::Invalid(format!(
+                "unable to detect chart at {0}: open {0}: no such file or directory",
+                file.display()
+            )));
+        }
         Self::from_files(files)
     }
 

@@ -86,7 +86,7 @@ impl KubeVersion {
     ///
     /// What is no version, in Helm's words.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let illegal = || format!("illegal version string {text:?}");
+        let illegal = || format!("could not parse {text:?} as version");
         let trimmed = text.trim();
         let bare = trimmed.strip_prefix('v').unwrap_or(trimmed);
         let numbers: String = {

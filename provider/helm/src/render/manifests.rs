@@ -126,8 +126,8 @@ pub(crate) fn sort_files(files: &BTreeMap<String, String>) -> Result<Sorted, Err
                 path: path.clone(),
                 reason,
             };
-            let object = yaml::decode_one(document.as_bytes())
-                .map_err(|error| broken(format!("error converting YAML to JSON: {error}")))?;
+            let object =
+                yaml::decode_one(document.as_bytes()).map_err(|error| broken(error.to_string()))?;
             check_head(&object).map_err(broken)?;
             place(path, document, object, &mut sorted);
         }
@@ -222,8 +222,11 @@ fn check_head(object: &Value) -> Result<(), String> {
     match metadata.get("annotations") {
         None | Some(Value::Null) => Ok(()),
         Some(Value::Object(annotations)) => {
-            match annotations.values().find(|value| !scalar(value)) {
-                Some(value) => refuse(value, "struct field .metadata.annotations of type string"),
+            match annotations.iter().find(|(_, value)| !scalar(value)) {
+                Some((key, value)) => refuse(
+                    value,
+                    &format!("struct field .metadata.annotations.{key} of type string"),
+                ),
                 None => Ok(()),
             }
         }

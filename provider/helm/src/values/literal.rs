@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::set::{MAX_LEVELS, Stop, assertion, parse_index, put, put_index, too_deep};
+use super::set::{MAX_LEVELS, Stop, assertion, parse_index, put, put_index, too_deep, unexpected};
 
 /// Parses `line` and puts what it says into `values`.
 pub(super) fn apply(line: &str, values: &mut Map<String, Value>) -> Result<(), String> {
@@ -76,9 +76,7 @@ fn key(rest: &mut &str, map: &mut Map<String, Value>, level: usize) -> Result<()
 fn item(rest: &mut &str, list: &mut Vec<Value>, at: usize, level: usize) -> Result<(), Stop> {
     let (extra, last) = until(rest, &['[', '.', '=']);
     if !extra.is_empty() {
-        return Err(Stop::Bad(format!(
-            "unexpected data at end of array index: {extra:?}"
-        )));
+        return Err(unexpected(extra));
     }
     match last {
         None => Err(Stop::End),

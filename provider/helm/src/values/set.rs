@@ -100,6 +100,15 @@ pub(super) fn parse_index(text: &str) -> Result<usize, Stop> {
     usize::try_from(number).map_err(|_| Stop::Bad(format!("negative {number} index not allowed")))
 }
 
+/// Go prints a list of characters.
+pub(super) fn unexpected(extra: &str) -> Stop {
+    let characters: Vec<String> = extra.chars().map(|c| format!("{c:?}")).collect();
+    Stop::Bad(format!(
+        "unexpected data at end of array index: [{}]",
+        characters.join(" ")
+    ))
+}
+
 pub(super) fn too_deep() -> Stop {
     Stop::Bad(format!(
         "value name nested level is greater than maximum supported nested level of {MAX_LEVELS}"
@@ -205,7 +214,8 @@ impl Parser<'_> {
         }
     }
 
-    /// What follows `=`, and whether the text ended with it.
+    /// What follows `=`, and whether there was nothing: at the end of the text Helm then stops, and
+    /// forgets the list element it was in.
     fn assigned(&mut self) -> Result<(Value, bool), Stop> {
         if matches!(self.kind, Kind::Json) {
             return Ok((self.json()?, false));
@@ -217,9 +227,8 @@ impl Parser<'_> {
             self.rest = rest;
             return Ok((self.list()?, false));
         }
-        let (text, last) = self.until(",");
-        let value = self.value(text)?;
-        Ok((value, last.is_none()))
+        let (text, _) = self.until(",");
+        Ok((self.value(text)?, false))
     }
 
     fn list(&mut self) -> Result<Value, Stop> {
@@ -291,9 +300,7 @@ impl Parser<'_> {
     fn item(&mut self, list: &mut Vec<Value>, index: usize, level: usize) -> Result<(), Stop> {
         let (extra, last) = self.until("[.=");
         if !extra.is_empty() {
-            return Err(Stop::Bad(format!(
-                "unexpected data at end of array index: {extra:?}"
-            )));
+            return Err(unexpected(&extra));
         }
         match last {
             None => Err(Stop::End),
@@ -320,12 +327,8 @@ impl Parser<'_> {
                     Some(Value::Object(inner)) => inner.clone(),
                     _ => Map::new(),
                 };
-                let outcome = self.key(&mut inner, level);
-                if let Err(Stop::Bad(text)) = outcome {
-                    return Err(Stop::Bad(text));
-                }
-                put_index(list, index, Value::Object(inner))?;
-                outcome
+                self.key(&mut inner, level)?;
+                put_index(list, index, Value::Object(inner))
             }
         }
     }
@@ -358,6 +361,8 @@ mod tests {
             ("a[0].b=x,a[0].c=y", json!({"a": [{"b": "x", "c": "y"}]})),
             ("a[0][1]=x", json!({"a": [[null, "x"]]})),
             ("a=", json!({"a": ""})),
+            ("a[0].b=", json!({"a": []})),
+            ("a[1][0].b=c", json!({"a": [null, [{"b": "c"}]]})),
             ("a=,b=1", json!({"a": "", "b": 1})),
             ("", json!({})),
         ] {

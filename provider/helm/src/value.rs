@@ -274,6 +274,58 @@ impl Map {
     }
 }
 
+thread_local! {
+    /// Containers whose turn to be freed comes later; `None` while nothing is being freed.
+    static CONDEMNED: RefCell<Option<Vec<Value>>> = const { RefCell::new(None) };
+}
+
+/// Frees values one after the other: a chart can nest containers deeper than the stack is.
+fn bury(values: impl Iterator<Item = Value>) {
+    let nested = values.filter(|value| matches!(value, Value::List(_) | Value::Map(_)));
+    let mut nested = nested.peekable();
+    if nested.peek().is_none() {
+        return;
+    }
+    let mut own: Vec<Value> = nested.collect();
+    let first = CONDEMNED.try_with(|condemned| match &mut *condemned.borrow_mut() {
+        Some(queue) => {
+            queue.append(&mut own);
+            false
+        }
+        empty => {
+            *empty = Some(Vec::new());
+            true
+        }
+    });
+    if !matches!(first, Ok(true)) {
+        return;
+    }
+    while let Some(value) = own.pop() {
+        drop(value);
+        if own.is_empty() {
+            let more = CONDEMNED.try_with(|queue| queue.borrow_mut().as_mut().map(std::mem::take));
+            own = more.ok().flatten().unwrap_or_default();
+        }
+    }
+    let _ = CONDEMNED.try_with(|condemned| *condemned.borrow_mut() = None);
+}
+
+impl Drop for Map {
+    fn drop(&mut self) {
+        if let Some(entries) = self.cells.take().and_then(Rc::into_inner) {
+            bury(entries.into_inner().into_values());
+        }
+    }
+}
+
+impl Drop for List {
+    fn drop(&mut self) {
+        if let Some(items) = self.items.take().and_then(Rc::into_inner) {
+            bury(items.into_iter());
+        }
+    }
+}
+
 impl Value {
     /// A string.
     pub fn str(text: impl Into<Str>) -> Self {

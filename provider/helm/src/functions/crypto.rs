@@ -26,9 +26,11 @@ const C: Type = Type::Named("sprig.certificate");
 
 pub(super) static TABLE: &[Function] = &[
     fixed("bcrypt", &[S], |run, a| {
+        run.charge(HASH_STEPS)?;
         Ok(Value::str(bcrypt_text(run, &text(a, 0))))
     }),
     fixed("htpasswd", &[S, S], |run, a| {
+        run.charge(HASH_STEPS)?;
         let user = text(a, 0).lossy().into_owned();
         if user.contains(':') {
             return Ok(Value::str(format!("invalid username: {user}")));
@@ -46,6 +48,7 @@ pub(super) static TABLE: &[Function] = &[
     fixed("encryptAES", &[S, S], encrypt),
     fixed("decryptAES", &[S, S], decrypt),
     fixed("genPrivateKey", &[S], |run, a| {
+        run.charge(KEY_STEPS)?;
         let kind = text(a, 0).lossy().into_owned();
         Ok(Value::str(match kind.as_str() {
             "" | "rsa" => Key::rsa(run, 4096).map_or_else(|error| error, |key| key.pem()),
@@ -74,7 +77,12 @@ pub(super) static TABLE: &[Function] = &[
     }),
 ];
 
+/// What keys and slow hashes cost of the budget of steps.
+const KEY_STEPS: u64 = 500_000;
+const HASH_STEPS: u64 = 50_000;
+
 fn new_key(run: &Run<'_>) -> Result<Key, Fault> {
+    run.charge(KEY_STEPS)?;
     Key::rsa(run, 2048).map_err(Fault::new)
 }
 
@@ -256,7 +264,8 @@ const fn template_characters(class: u8) -> &'static [u8] {
     }
 }
 
-fn derive_password(_: &Run<'_>, args: &[Value]) -> Answer {
+fn derive_password(run: &Run<'_>, args: &[Value]) -> Answer {
+    run.charge(HASH_STEPS)?;
     const SEED: &[u8] = b"com.lyndir.masterpassword";
     let kind = text(args, 1).lossy().into_owned();
     let Some(templates) = password_templates(&kind) else {

@@ -59,8 +59,18 @@ pub(crate) fn print_value(value: &Value, out: &mut Vec<u8>) {
     }
 }
 
+/// Containers within containers beyond this are not shown: a map may contain itself.
+const MAX_DEPTH: usize = 2_000;
+
 /// `%v`.
 pub(crate) fn print(value: &Value, out: &mut Vec<u8>) {
+    print_at(value, 0, out);
+}
+
+fn print_at(value: &Value, depth: usize, out: &mut Vec<u8>) {
+    if depth > MAX_DEPTH {
+        return;
+    }
     match value {
         Value::Absent | Value::Nil => out.extend_from_slice(b"<nil>"),
         Value::Bool(value) => out.extend_from_slice(if *value { b"true" } else { b"false" }),
@@ -90,16 +100,20 @@ pub(crate) fn print(value: &Value, out: &mut Vec<u8>) {
                 if index > 0 {
                     out.push(b' ');
                 }
-                print(item, out);
+                grown(item, depth, out);
             }
             out.push(b']');
         }
-        Value::Map(map) => print_map(map, out),
+        Value::Map(map) => print_map(map, depth, out),
         Value::Object(object) => out.extend_from_slice(object.print().as_bytes()),
     }
 }
 
-fn print_map(map: &Map, out: &mut Vec<u8>) {
+fn grown(value: &Value, depth: usize, out: &mut Vec<u8>) {
+    stacker::maybe_grow(64 << 10, 1 << 20, || print_at(value, depth + 1, out));
+}
+
+fn print_map(map: &Map, depth: usize, out: &mut Vec<u8>) {
     out.extend_from_slice(b"map[");
     if let Some(entries) = map.read() {
         for (index, (key, value)) in entries.iter().enumerate() {
@@ -108,11 +122,7 @@ fn print_map(map: &Map, out: &mut Vec<u8>) {
             }
             out.extend_from_slice(key);
             out.push(b':');
-            // A map that contains itself would never end; Go's would overflow its stack.
-            if out.len() > (64 << 20) {
-                break;
-            }
-            stacker::maybe_grow(64 << 10, 1 << 20, || print(value, out));
+            grown(value, depth, out);
         }
     }
     out.push(b']');

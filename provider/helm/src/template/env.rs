@@ -102,7 +102,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             depth: 1000,
-            steps: 200_000_000,
+            steps: 100_000_000,
             output: 256 << 20,
         }
     }

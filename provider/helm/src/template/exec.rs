@@ -14,7 +14,9 @@ use crate::functions::{Function, Special};
 use crate::value::{List, ListKind, Map, MapKind, Object, Signature, Str, Type, Value};
 
 /// Nested `{{ template }}` beyond this are refused.
-const MAX_DEPTH: usize = 10_000;
+const MAX_DEPTH: usize = 5_000;
+/// Elements that one list may have.
+const MAX_LIST: usize = 10_000_000;
 /// Stack to keep free, and to add when less is left.
 const RED_ZONE: usize = 256 << 10;
 const SEGMENT: usize = 4 << 20;
@@ -137,15 +139,25 @@ impl Run<'_> {
             depth: self.depth,
         };
         let mut out = Vec::new();
-        if let Some(tree) = trees.get(ROOT) {
-            run.tree(tree, data, &mut out).map_err(|fault| {
+        if self.depth.get() >= MAX_DEPTH {
+            return Err(Fault::new(format!(
+                "exceeded maximum template depth ({MAX_DEPTH})"
+            )));
+        }
+        self.depth.set(self.depth.get() + 1);
+        let result = trees
+            .get(ROOT)
+            .map_or(Ok(()), |tree| run.tree(tree, data, &mut out));
+        self.depth.set(self.depth.get() - 1);
+        if let Err(fault) = result {
+            return Err({
                 let message = format!(
                     "error during tpl function execution for {}: {}",
                     quote(text),
                     fault.text()
                 );
                 Fault::wrap(message, *fault)
-            })?;
+            });
         }
         Ok(Value::str(without_no_value(out)))
     }
@@ -295,6 +307,10 @@ impl<'r, 't> State<'r, 't> {
     }
 
     fn body(&mut self, dot: &Slot, nodes: &'t [Node], out: &mut Vec<u8>) -> Step<Flow> {
+        stacker::maybe_grow(RED_ZONE, SEGMENT, || self.nodes(dot, nodes, out))
+    }
+
+    fn nodes(&mut self, dot: &Slot, nodes: &'t [Node], out: &mut Vec<u8>) -> Step<Flow> {
         for node in nodes {
             let flow = self.walk(dot, node, out)?;
             if flow != Flow::Next {
@@ -566,7 +582,8 @@ impl<'r, 't> State<'r, 't> {
             }
             ExprKind::Pipe(pipe) => {
                 self.not_a_function(command, last.is_some())?;
-                Ok(Slot::plain(self.pipe(dot, pipe)?))
+                let grown = || self.pipe(dot, pipe);
+                Ok(Slot::plain(stacker::maybe_grow(RED_ZONE, SEGMENT, grown)?))
             }
             ExprKind::Variable { name, fields } => {
                 self.at = Some(At::Expr(first));
@@ -636,7 +653,10 @@ impl<'r, 't> State<'r, 't> {
             ExprKind::Nil => {
                 return self.error(format!("indirection through explicit nil in {expr}"));
             }
-            ExprKind::Pipe(pipe) => Slot::plain(self.pipe(dot, pipe)?),
+            ExprKind::Pipe(pipe) => {
+                let grown = || self.pipe(dot, pipe);
+                Slot::plain(stacker::maybe_grow(RED_ZONE, SEGMENT, grown)?)
+            }
             ExprKind::Function(function) => {
                 self.at = Some(At::Expr(base));
                 self.function(dot, function, At::Expr(base), &[], None)?
@@ -798,13 +818,34 @@ impl<'r, 't> State<'r, 't> {
         self.step()?;
         let run = self.run;
         let result = stacker::maybe_grow(RED_ZONE, SEGMENT, || (function.call)(run, &args));
-        match result {
+        match result.and_then(|value| self.weigh(value)) {
             Ok(value) => Ok(Slot::plain(value)),
             Err(fault) => {
                 self.at = Some(node);
                 self.called(function.name, fault)
             }
         }
+    }
+
+    /// Charges a result by its size, so that no chart can fill the memory step by step.
+    fn weigh(&self, value: Value) -> Result<Value, Fault> {
+        match &value {
+            Value::Str(text) => {
+                self.run.check_size(text.len())?;
+                self.run.charge(text.len() as u64 / 8)?;
+            }
+            Value::List(list) => {
+                if list.len() > MAX_LIST {
+                    return Err(Fault::new(format!(
+                        "the list has more than {MAX_LIST} elements"
+                    )));
+                }
+                self.run.charge(list.len() as u64)?;
+            }
+            Value::Map(map) => self.run.charge(map.len() as u64)?,
+            _ => {}
+        }
+        Ok(value)
     }
 
     /// Charts have no function values: `call` can only fail.
@@ -906,7 +947,10 @@ impl<'r, 't> State<'r, 't> {
                 let value = self.variable(name)?;
                 self.fields(dot, value, At::Expr(arg), fields, &[], None)?
             }
-            ExprKind::Pipe(pipe) => Slot::plain(self.pipe(dot, pipe)?),
+            ExprKind::Pipe(pipe) => {
+                let grown = || self.pipe(dot, pipe);
+                Slot::plain(stacker::maybe_grow(RED_ZONE, SEGMENT, grown)?)
+            }
             ExprKind::Function(function) => {
                 self.function(dot, function, At::Expr(arg), &[], None)?
             }

@@ -11,7 +11,10 @@ use crate::functions::quote::{quote, unquote};
 use crate::value::Value;
 
 /// Nested parentheses and blocks beyond this are refused.
-const MAX_NESTING: usize = 200;
+const MAX_NESTING: usize = 1_000;
+/// Stack to keep free, and to add when less is left.
+const RED_ZONE: usize = 128 << 10;
+const SEGMENT: usize = 2 << 20;
 
 /// The trees of one source, by name; the source's own is among them.
 pub(super) type Trees = BTreeMap<Rc<str>, Rc<Tree>>;
@@ -267,6 +270,10 @@ impl<'s> Parser<'s> {
     }
 
     fn list(&mut self) -> Result<(Vec<Node>, End), String> {
+        stacker::maybe_grow(RED_ZONE, SEGMENT, || self.list_inner())
+    }
+
+    fn list_inner(&mut self) -> Result<(Vec<Node>, End), String> {
         self.enter()?;
         let mut nodes = Vec::new();
         while self.peek_word().kind != Kind::Eof {
@@ -420,6 +427,10 @@ impl<'s> Parser<'s> {
     }
 
     fn pipe(&mut self, context: &str, end: Kind) -> Result<Pipe, String> {
+        stacker::maybe_grow(RED_ZONE, SEGMENT, || self.pipe_inner(context, end))
+    }
+
+    fn pipe_inner(&mut self, context: &str, end: Kind) -> Result<Pipe, String> {
         self.enter()?;
         let mut pipe = Pipe {
             pos: self.peek_word().pos,

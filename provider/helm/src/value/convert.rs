@@ -49,6 +49,18 @@ impl Value {
     /// The boundary tree: what Go's JSON encoding keeps of the value. Bytes become base64, text
     /// that is not UTF-8 gets U+FFFD.
     pub fn to_json(&self) -> serde_json::Value {
+        self.json_at(0)
+    }
+
+    /// A map may contain itself: what is deeper than any real tree is left out.
+    fn json_at(&self, depth: usize) -> serde_json::Value {
+        if depth > 1_000 {
+            return serde_json::Value::Null;
+        }
+        stacker::maybe_grow(64 << 10, 1 << 20, || self.json_inner(depth + 1))
+    }
+
+    fn json_inner(&self, depth: usize) -> serde_json::Value {
         match self {
             Self::Absent | Self::Nil => serde_json::Value::Null,
             Self::Bool(value) => (*value).into(),
@@ -64,17 +76,21 @@ impl Value {
                     .into()
             }
             Self::List(list) if list.is_nil() => serde_json::Value::Null,
-            Self::List(list) => list.items().iter().map(Self::to_json).collect(),
+            Self::List(list) => list
+                .items()
+                .iter()
+                .map(|item| item.json_at(depth))
+                .collect(),
             Self::Map(map) => match map.read() {
                 None => serde_json::Value::Null,
                 Some(entries) => serde_json::Value::Object(
                     entries
                         .iter()
-                        .map(|(key, value)| (key.lossy().into_owned(), value.to_json()))
+                        .map(|(key, value)| (key.lossy().into_owned(), value.json_at(depth)))
                         .collect(),
                 ),
             },
-            Self::Object(object) => object.json().to_json(),
+            Self::Object(object) => object.json().json_at(depth),
         }
     }
 }

@@ -89,8 +89,10 @@ impl Decoder {
         }
         let mut decoder = Self::default();
         let mut documents = Vec::new();
+        // go-yaml invents no line break where a block scalar meets the end of the text.
+        let cut_at = (!source.ends_with('\n')).then(|| source.chars().count());
         for next in Parser::new_from_str(source) {
-            let (event, _) = next.map_err(|error| {
+            let (event, span) = next.map_err(|error| {
                 let line = error.marker().line();
                 fault(format!("line {line}: {}", error.info()))
             })?;
@@ -103,7 +105,14 @@ impl Decoder {
                     }
                 }
                 Event::Scalar(text, style, anchor, tag) => {
-                    decoder.scalar(text, style, anchor, tag)?
+                    let block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
+                    let text = match text.strip_suffix('\n') {
+                        Some(kept) if block && cut_at == Some(span.end.index()) => {
+                            kept.to_owned().into()
+                        }
+                        _ => text,
+                    };
+                    decoder.scalar(text, style, anchor, tag)?;
                 }
                 Event::SequenceStart(_, anchor, _) => {
                     decoder.push(Open::List {

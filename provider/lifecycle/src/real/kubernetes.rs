@@ -19,7 +19,7 @@ use product::{Taint, TaintEffect};
 use serde_json::{Map, Value, json};
 use transport::{CancellationToken, SharedClock};
 
-use super::ChartFetcher;
+use super::charts::Charts;
 use crate::addon::{DesiredAddon, ReleaseSeen, merge};
 use crate::error::{Fault, chain};
 use crate::ports::{Deployment, Kubernetes};
@@ -40,11 +40,11 @@ const SHARED: Duration = Duration::from_millis(300);
 pub(super) struct KubernetesDoor {
     client: Client,
     releases: Releases,
-    charts: Arc<ChartFetcher>,
+    charts: Arc<Charts>,
 }
 
 impl KubernetesDoor {
-    pub fn new(client: Client, clock: SharedClock, charts: Arc<ChartFetcher>) -> Self {
+    pub fn new(client: Client, clock: SharedClock, charts: Arc<Charts>) -> Self {
         let releases = Releases::new(Arc::new(client.clone()), clock);
         Self {
             client,

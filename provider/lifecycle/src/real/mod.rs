@@ -15,10 +15,9 @@ use talos::client::TalosClient;
 use talos::{ClusterPki, TalosRole, Validity};
 use transport::{Dialer, SharedClock, Trust};
 
-pub use charts::ChartFetcher;
-
 use crate::error::{Error, Fault};
 use crate::ports::{Access, Kubernetes, Nodes};
+use charts::Charts;
 use kubernetes::KubernetesDoor;
 use nodes::NodesDoor;
 
@@ -31,7 +30,7 @@ pub struct ClusterAccess {
     dialer: Dialer,
     clock: SharedClock,
     user_agent: String,
-    charts: Arc<ChartFetcher>,
+    charts: Arc<Charts>,
     clients: Mutex<HashMap<String, Client>>,
     nodes: Mutex<HashMap<String, TalosClient>>,
 }
@@ -42,13 +41,13 @@ impl ClusterAccess {
         dialer: Dialer,
         clock: SharedClock,
         user_agent: impl Into<String>,
-        charts: ChartFetcher,
+        charts: helm::source::Fetcher,
     ) -> Self {
         Self {
             dialer,
             clock,
             user_agent: user_agent.into(),
-            charts: Arc::new(charts),
+            charts: Arc::new(Charts::new(charts)),
             clients: Mutex::default(),
             nodes: Mutex::default(),
         }

@@ -5,6 +5,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::rc::Rc;
 
 use regex::bytes::{Regex, RegexBuilder};
@@ -308,7 +309,7 @@ impl<'p> Translator<'p> {
                 ));
             }
             // A name may begin with a digit in Go only.
-            self.out.push_str(&format!("(?P<{name}>"));
+            let _ = write!(self.out, "(?P<{name}>");
             self.at += close + 1;
             return Ok(());
         }
@@ -366,7 +367,7 @@ impl<'p> Translator<'p> {
                     return Ok(());
                 } else {
                     let code = self.escaped_char()?;
-                    self.out.push_str(&format!("\\x{{{:x}}}", u32::from(code)));
+                    let _ = write!(self.out, "\\x{{{:x}}}", u32::from(code));
                     self.set_atom();
                     return Ok(());
                 }
@@ -527,7 +528,7 @@ impl<'p> Translator<'p> {
                     Some(other) => {
                         if let Some((class, negated)) = perl_class(other) {
                             if negated {
-                                out.push_str(&format!("[^{class}]"));
+                                let _ = write!(out, "[^{class}]");
                             } else {
                                 out.push_str(class);
                             }
@@ -542,7 +543,7 @@ impl<'p> Translator<'p> {
             let rest = self.rest();
             let is_range = rest.starts_with('-') && rest.len() > 1 && !rest[1..].starts_with(']');
             if !is_range {
-                out.push_str(&format!("\\x{{{:x}}}", u32::from(low)));
+                let _ = write!(out, "\\x{{{:x}}}", u32::from(low));
                 continue;
             }
             self.at += 1;
@@ -553,11 +554,12 @@ impl<'p> Translator<'p> {
                     &self.source[low_at..self.at]
                 ));
             }
-            out.push_str(&format!(
+            let _ = write!(
+                out,
                 "\\x{{{:x}}}-\\x{{{:x}}}",
                 u32::from(low),
                 u32::from(high)
-            ));
+            );
         }
         out.push(']');
         self.out.push_str(&out);

@@ -1,6 +1,7 @@
 //! Go's layouts: a sample of how the reference time would be written.
 
 use super::time::Time;
+use std::fmt::Write as _;
 
 pub(super) const MONTHS: [&str; 12] = [
     "January",
@@ -236,10 +237,10 @@ fn offset_text(offset: i32, colons: bool, minutes: bool, seconds: bool) -> Strin
     let colon = if colons { ":" } else { "" };
     let mut out = format!("{sign}{:02}", total / 3600);
     if minutes {
-        out.push_str(&format!("{colon}{:02}", total / 60 % 60));
+        let _ = write!(out, "{colon}{:02}", total / 60 % 60);
     }
     if seconds {
-        out.push_str(&format!("{colon}{:02}", total % 60));
+        let _ = write!(out, "{colon}{:02}", total % 60);
     }
     out
 }

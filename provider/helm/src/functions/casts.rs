@@ -18,7 +18,7 @@ pub(crate) fn to_i64(value: &Value) -> i64 {
 /// Truncation as amd64 does it: what does not fit is the smallest integer.
 pub(crate) fn float_to_i64(value: f64) -> i64 {
     let truncated = value.trunc();
-    if truncated >= -9_223_372_036_854_775_808.0 && truncated < 9_223_372_036_854_775_808.0 {
+    if (-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&truncated) {
         truncated as i64
     } else {
         i64::MIN

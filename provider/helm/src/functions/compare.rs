@@ -22,8 +22,8 @@ fn deep(a: &Value, b: &Value, depth: usize) -> bool {
         | (Value::Int64(a), Value::Int64(b))
         | (Value::Duration(a), Value::Duration(b)) => a == b,
         (Value::Uint8(a), Value::Uint8(b)) => a == b,
-        (Value::Float(a), Value::Float(b)) => a == b,
-        (Value::Complex(a, b), Value::Complex(c, d)) => a == c && b == d,
+        (Value::Float(a), Value::Float(b)) => same(*a, *b),
+        (Value::Complex(a, b), Value::Complex(c, d)) => same(*a, *c) && same(*b, *d),
         (Value::Str(a), Value::Str(b)) | (Value::Bytes(a), Value::Bytes(b)) => a == b,
         (Value::List(a), Value::List(b)) => {
             a.kind() == b.kind()
@@ -52,6 +52,11 @@ fn deep(a: &Value, b: &Value, depth: usize) -> bool {
         }
         _ => false,
     }
+}
+
+/// IEEE equality: nought is minus nought, NaN is not itself.
+fn same(a: f64, b: f64) -> bool {
+    a.partial_cmp(&b) == Some(Ordering::Equal)
 }
 
 fn grown(a: &Value, b: &Value, depth: usize) -> bool {

@@ -106,13 +106,14 @@ fn merge(target: &Map, source: &Map, overwrite: bool, depth: usize) {
     }
     for (key, value) in source.snapshot() {
         let old = target.get(&key);
-        if let (Some(Value::Map(old)), Value::Map(new)) = (&old, &value) {
-            if !old.is_nil() && !(old.is_empty() && new.is_empty()) {
-                if !(overwrite && new.is_nil()) {
-                    merge(old, new, overwrite, depth + 1);
-                }
-                continue;
+        if let (Some(Value::Map(old)), Value::Map(new)) = (&old, &value)
+            && !old.is_nil()
+            && !(old.is_empty() && new.is_empty())
+        {
+            if !(overwrite && new.is_nil()) {
+                merge(old, new, overwrite, depth + 1);
             }
+            continue;
         }
         if value.is_nil() && !overwrite {
             continue;

@@ -3,6 +3,7 @@
 use super::print::{self, float_shortest, plain, scientific};
 use super::quote::{Rune, is_print, quote_with, runes};
 use crate::value::{MapKind, Value};
+use std::fmt::Write as _;
 
 #[derive(Clone, Copy, Default)]
 struct Flags {
@@ -271,7 +272,7 @@ fn value(arg: &Value, verb: char, flags: Flags, depth: usize, out: &mut Vec<u8>)
             _ => bad(arg, verb, flags, out),
         },
         Value::Int(value) | Value::Int64(value) => {
-            integer(arg, i128::from(*value), verb, flags, out)
+            integer(arg, i128::from(*value), verb, flags, out);
         }
         Value::Duration(nanos) => match verb {
             'v' | 's' | 'q' | 'x' | 'X' if !flags.sharp_v => {
@@ -363,7 +364,7 @@ fn nested(item: &Value, verb: char, flags: Flags, depth: usize, _any: bool, out:
         return;
     }
     stacker::maybe_grow(64 << 10, 1 << 20, || {
-        value(item, verb, flags, depth + 1, out)
+        value(item, verb, flags, depth + 1, out);
     });
 }
 
@@ -430,11 +431,10 @@ fn hex(text: &[u8], verb: char, flags: Flags, out: &mut Vec<u8>) {
         if flags.sharp && (flags.space || index == 0) {
             hex.push_str(prefix);
         }
-        hex.push_str(&if verb == 'x' {
-            format!("{byte:02x}")
-        } else {
-            format!("{byte:02X}")
-        });
+        let _ = match verb {
+            'x' => write!(hex, "{byte:02x}"),
+            _ => write!(hex, "{byte:02X}"),
+        };
     }
     pad(
         hex.as_bytes(),
@@ -508,7 +508,7 @@ fn unicode(number: i128, flags: Flags, out: &mut Vec<u8>) {
         && let Some(char) = u32::try_from(number).ok().and_then(char::from_u32)
         && is_print(char)
     {
-        text.push_str(&format!(" '{char}'"));
+        let _ = write!(text, " '{char}'");
     }
     pad(
         text.as_bytes(),
@@ -608,9 +608,7 @@ fn float(arg: &Value, number: f64, verb: char, flags: Flags, out: &mut Vec<u8>) 
     let infinite = digits.starts_with(['I', 'N']);
     let sign = if negative {
         "-"
-    } else if flags.plus || (digits.starts_with('I') && verb != 'v') && flags.plus {
-        "+"
-    } else if digits.starts_with('I') && !flags.space {
+    } else if flags.plus || (digits.starts_with('I') && !flags.space) {
         "+"
     } else if flags.space {
         " "

@@ -75,7 +75,7 @@ fn print_at(value: &Value, depth: usize, out: &mut Vec<u8>) {
         Value::Absent | Value::Nil => out.extend_from_slice(b"<nil>"),
         Value::Bool(value) => out.extend_from_slice(if *value { b"true" } else { b"false" }),
         Value::Int(value) | Value::Int64(value) => {
-            out.extend_from_slice(value.to_string().as_bytes())
+            out.extend_from_slice(value.to_string().as_bytes());
         }
         Value::Uint8(value) => out.extend_from_slice(value.to_string().as_bytes()),
         Value::Float(value) => out.extend_from_slice(float_shortest(*value, 6).as_bytes()),

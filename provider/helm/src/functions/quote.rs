@@ -1,5 +1,6 @@
 //! Go's quoted strings.
 
+use std::fmt::Write as _;
 use std::sync::LazyLock;
 
 static PRINTABLE: LazyLock<Option<regex::Regex>> =
@@ -45,7 +46,9 @@ pub(crate) fn quote_with(bytes: &[u8], delim: char, ascii: bool) -> String {
     for rune in runes(bytes) {
         match rune {
             Rune::Char(char) => escape(char, delim, ascii, &mut out),
-            Rune::Invalid(byte) => out.push_str(&format!("\\x{byte:02x}")),
+            Rune::Invalid(byte) => {
+                let _ = write!(out, "\\x{byte:02x}");
+            }
         }
     }
     out.push(delim);
@@ -68,9 +71,15 @@ pub(crate) fn escape(char: char, delim: char, ascii: bool, out: &mut String) {
         '\t' => out.push_str("\\t"),
         '\u{b}' => out.push_str("\\v"),
         _ if !ascii && is_print(char) => out.push(char),
-        '\0'..='\x1f' | '\x7f' => out.push_str(&format!("\\x{:02x}", u32::from(char))),
-        _ if u32::from(char) < 0x10000 => out.push_str(&format!("\\u{:04x}", u32::from(char))),
-        _ => out.push_str(&format!("\\U{:08x}", u32::from(char))),
+        '\0'..='\x1f' | '\x7f' => {
+            let _ = write!(out, "\\x{:02x}", u32::from(char));
+        }
+        _ if u32::from(char) < 0x10000 => {
+            let _ = write!(out, "\\u{:04x}", u32::from(char));
+        }
+        _ => {
+            let _ = write!(out, "\\U{:08x}", u32::from(char));
+        }
     }
 }
 

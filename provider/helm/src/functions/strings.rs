@@ -129,7 +129,7 @@ pub(super) static TABLE: &[Function] = &[
         Ok(Value::str(out))
     }),
     fixed("plural", &[S, S, I], |_, a| {
-        Ok(Value::Str(text(a, if int(a, 2) == 1 { 0 } else { 1 })))
+        Ok(Value::Str(text(a, usize::from(int(a, 2) != 1))))
     }),
     fixed("snakecase", &[S], |_, a| {
         Ok(Value::str(words::delimited_case(&text(a, 0), '_')))
@@ -248,7 +248,7 @@ fn trunc(_: &Run<'_>, args: &[Value]) -> Answer {
 fn indent(run: &Run<'_>, spaces: i64, all: &Str, newline: bool) -> Answer {
     let spaces =
         usize::try_from(spaces).map_err(|_| Fault::new("strings: negative Repeat count"))?;
-    let lines = all.iter().filter(|byte| **byte == b'\n').count() + 1;
+    let lines = memchr::memchr_iter(b'\n', all).count() + 1;
     run.check_size(lines.saturating_mul(spaces).saturating_add(all.len()))?;
     let pad = vec![b' '; spaces];
     let mut out = Vec::with_capacity(all.len() + lines * spaces + 1);

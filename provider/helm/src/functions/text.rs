@@ -1,6 +1,7 @@
 //! Text algorithms behind the string functions: Go's `strings`, goutils and xstrings.
 
 use super::quote::{Rune, runes};
+use std::fmt::Write as _;
 
 /// Go's `strings.TrimSpace`.
 pub(super) fn trim_space(text: &[u8]) -> &[u8] {
@@ -229,18 +230,7 @@ pub(super) fn wrap(text: &[u8], length: i64, newline: &[u8], long_words: bool) -
 
 /// Where `needle` starts.
 pub(super) fn find(text: &[u8], needle: &[u8]) -> Option<usize> {
-    let Some(first) = needle.first() else {
-        return Some(0);
-    };
-    let mut from = 0;
-    while let Some(at) = text[from..].iter().position(|byte| byte == first) {
-        let at = from + at;
-        if text[at..].starts_with(needle) {
-            return Some(at);
-        }
-        from = at + 1;
-    }
-    None
+    memchr::memmem::find(text, needle)
 }
 
 /// Go's `strings.ReplaceAll`; an empty needle matches around every character.
@@ -304,7 +294,9 @@ pub(super) fn query_escape(text: &[u8]) -> String {
                 out.push(char::from(*byte));
             }
             b' ' => out.push('+'),
-            other => out.push_str(&format!("%{other:02X}")),
+            other => {
+                let _ = write!(out, "%{other:02X}");
+            }
         }
     }
     out

@@ -1,5 +1,6 @@
 //! TOML as BurntSushi's library reads and writes it.
 
+use std::fmt::Write as _;
 use std::rc::Rc;
 
 use super::json::error_map;
@@ -149,7 +150,9 @@ fn quoted(text: &str) -> String {
             '\n' => out.push_str("\\n"),
             '\u{c}' => out.push_str("\\f"),
             '\r' => out.push_str("\\r"),
-            '\0'..='\x1f' | '\x7f' => out.push_str(&format!("\\u{:04x}", u32::from(char))),
+            '\0'..='\x1f' | '\x7f' => {
+                let _ = write!(out, "\\u{:04x}", u32::from(char));
+            }
             _ => out.push(char),
         }
     }
@@ -235,7 +238,7 @@ impl Encoder {
                     };
                     self.newline();
                     self.indent(keys);
-                    self.out.push_str(&format!("[[{}]]", path(keys)));
+                    let _ = write!(self.out, "[[{}]]", path(keys));
                     self.newline();
                     self.map(keys, map, false, depth + 1)?;
                 }
@@ -246,7 +249,7 @@ impl Encoder {
                     self.newline();
                 }
                 self.indent(keys);
-                self.out.push_str(&format!("[{}]", path(keys)));
+                let _ = write!(self.out, "[{}]", path(keys));
                 self.newline();
                 self.map(keys, map, false, depth + 1)
             }
@@ -288,7 +291,7 @@ impl Encoder {
             Value::Str(text) => self.out.push_str(&quoted(&text.lossy())),
             Value::Bytes(bytes) => {
                 let items: Vec<String> = bytes.iter().map(u8::to_string).collect();
-                self.out.push_str(&format!("[{}]", items.join(", ")));
+                let _ = write!(self.out, "[{}]", items.join(", "));
             }
             Value::List(list) => {
                 self.out.push('[');

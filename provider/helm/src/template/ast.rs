@@ -30,7 +30,7 @@ impl Tree {
     /// one on the others, as Go does.
     pub(super) fn location(&self, pos: usize) -> String {
         let before = &self.source.as_bytes()[..pos.min(self.source.len())];
-        let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
+        let line = 1 + memchr::memchr_iter(b'\n', before).count();
         let column = match before.iter().rposition(|byte| *byte == b'\n') {
             None => pos,
             Some(newline) => pos - newline - 1,

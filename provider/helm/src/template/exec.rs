@@ -195,7 +195,8 @@ impl Run<'_> {
 /// Deletes Go's mark of a missing value, as Helm does.
 pub(super) fn without_no_value(text: Vec<u8>) -> Vec<u8> {
     const MARK: &[u8] = b"<no value>";
-    let Some(mut at) = find(&text, MARK) else {
+    let finder = memchr::memmem::Finder::new(MARK);
+    let Some(mut at) = finder.find(&text) else {
         return text;
     };
     let mut out = Vec::with_capacity(text.len());
@@ -203,25 +204,13 @@ pub(super) fn without_no_value(text: Vec<u8>) -> Vec<u8> {
     loop {
         out.extend_from_slice(&rest[..at]);
         rest = &rest[at + MARK.len()..];
-        match find(rest, MARK) {
+        match finder.find(rest) {
             Some(next) => at = next,
             None => break,
         }
     }
     out.extend_from_slice(rest);
     out
-}
-
-fn find(text: &[u8], needle: &[u8]) -> Option<usize> {
-    let mut from = 0;
-    while let Some(at) = text[from..].iter().position(|byte| *byte == needle[0]) {
-        let at = from + at;
-        if text[at..].starts_with(needle) {
-            return Some(at);
-        }
-        from = at + 1;
-    }
-    None
 }
 
 /// A value and whether Go holds it as `interface {}`, which its error messages tell.
@@ -340,7 +329,7 @@ impl<'r, 't> State<'r, 't> {
             Node::With(branch) => return self.if_or_with(true, dot, branch, out),
             Node::Range(branch) => return self.range(dot, branch, out),
             Node::Template { name, pipe, .. } => {
-                self.call_template(dot, name, pipe.as_ref(), out)?
+                self.call_template(dot, name, pipe.as_ref(), out)?;
             }
             Node::Break { .. } => return Ok(Flow::Break),
             Node::Continue { .. } => return Ok(Flow::Continue),

@@ -118,7 +118,8 @@ impl<'s> Lexer<'s> {
 
     fn line_at(&mut self, pos: usize) -> usize {
         if pos > self.counted {
-            self.line += memchr_count(&self.source.as_bytes()[self.counted..pos]);
+            self.line +=
+                memchr::memchr_iter(b'\n', &self.source.as_bytes()[self.counted..pos]).count();
             self.counted = pos;
         }
         self.line
@@ -448,10 +449,6 @@ impl<'s> Lexer<'s> {
         }
         true
     }
-}
-
-fn memchr_count(bytes: &[u8]) -> usize {
-    bytes.iter().filter(|byte| **byte == b'\n').count()
 }
 
 fn trims_left(after: &str) -> bool {

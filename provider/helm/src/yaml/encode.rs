@@ -185,7 +185,7 @@ fn mapping(
 
 /// go-yaml's order of keys: letters after other characters, runs of digits as numbers.
 fn sort(entries: &mut [(Str, Value)], dialect: Dialect) {
-    let plain = |key: &Str| key.iter().all(|byte| byte.is_ascii_lowercase());
+    let plain = |key: &Str| key.iter().all(u8::is_ascii_lowercase);
     if entries.iter().all(|(key, _)| plain(key)) {
         // Entries come in the order of their bytes, which is right for these.
         return;

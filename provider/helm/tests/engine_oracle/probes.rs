@@ -269,7 +269,6 @@ const FORMATS: &[&str] = &[
 
 /// Each function with the kinds of its arguments.
 fn table() -> Vec<(&'static str, Vec<&'static [&'static str]>)> {
-    let (s, i, a, l, m, b) = (TEXTS, INTS, ANYS, LISTS, MAPS, BOOLS);
     let mut all: Vec<(&str, Vec<&[&str]>)> = Vec::new();
     for name in [
         "trim",
@@ -304,7 +303,7 @@ fn table() -> Vec<(&'static str, Vec<&'static [&'static str]>)> {
         "regexQuoteMeta",
         "fail",
     ] {
-        all.push((name, vec![s]));
+        all.push((name, vec![TEXTS]));
     }
     for name in [
         "trimAll",
@@ -316,7 +315,7 @@ fn table() -> Vec<(&'static str, Vec<&'static [&'static str]>)> {
         "splitList",
         "split",
     ] {
-        all.push((name, vec![s, s]));
+        all.push((name, vec![TEXTS, TEXTS]));
     }
     for name in [
         "toString",
@@ -355,7 +354,7 @@ fn table() -> Vec<(&'static str, Vec<&'static [&'static str]>)> {
         "mustToJson",
         "mustToPrettyJson",
     ] {
-        all.push((name, vec![a]));
+        all.push((name, vec![ANYS]));
     }
     for name in [
         "default",
@@ -397,7 +396,7 @@ fn table() -> Vec<(&'static str, Vec<&'static [&'static str]>)> {
         "concat",
         "toJson",
     ] {
-        all.push((name, vec![a, a]));
+        all.push((name, vec![ANYS, ANYS]));
     }
     for name in [
         "first",
@@ -415,65 +414,69 @@ fn table() -> Vec<(&'static str, Vec<&'static [&'static str]>)> {
         "mustFirst",
         "mustUniq",
     ] {
-        all.push((name, vec![l]));
+        all.push((name, vec![LISTS]));
     }
     all.extend([
-        ("join", vec![s, l]),
-        ("has", vec![a, l]),
-        ("without", vec![l, a]),
-        ("append", vec![l, a]),
-        ("prepend", vec![l, a]),
-        ("slice", vec![l, i, i]),
-        ("index", vec![l, i]),
-        ("chunk", vec![i, l]),
-        ("concat", vec![l, l]),
-        ("repeat", vec![i, s]),
-        ("substr", vec![i, i, s]),
-        ("trunc", vec![i, s]),
-        ("abbrev", vec![i, s]),
-        ("abbrevboth", vec![i, i, s]),
-        ("wrap", vec![i, s]),
-        ("wrapWith", vec![i, s, s]),
-        ("indent", vec![i, s]),
-        ("nindent", vec![i, s]),
-        ("replace", vec![s, s, s]),
-        ("plural", vec![s, s, i]),
-        ("splitn", vec![s, i, s]),
-        ("until", vec![i]),
-        ("untilStep", vec![i, i, i]),
-        ("seq", vec![i, i]),
-        ("seq", vec![i, i, i]),
-        ("round", vec![a, i]),
-        ("ternary", vec![a, a, b]),
-        ("get", vec![m, s]),
-        ("set", vec![m, s, a]),
-        ("unset", vec![m, s]),
-        ("hasKey", vec![m, s]),
-        ("pluck", vec![s, m, m]),
-        ("pick", vec![m, s, s]),
-        ("omit", vec![m, s, s]),
-        ("merge", vec![m, m]),
-        ("mergeOverwrite", vec![m, m]),
-        ("mustMerge", vec![m, m]),
-        ("mustMergeOverwrite", vec![m, m]),
-        ("dig", vec![s, a, m]),
-        ("dig", vec![s, s, a, m]),
-        ("toToml", vec![m]),
-        ("toYaml", vec![m]),
-        ("toYamlPretty", vec![m]),
-        ("typeIs", vec![s, a]),
-        ("kindIs", vec![s, a]),
-        ("regexMatch", vec![PATTERNS, s]),
-        ("regexFind", vec![PATTERNS, s]),
-        ("regexFindAll", vec![PATTERNS, s, i]),
+        ("join", vec![TEXTS, LISTS]),
+        ("has", vec![ANYS, LISTS]),
+        ("without", vec![LISTS, ANYS]),
+        ("append", vec![LISTS, ANYS]),
+        ("prepend", vec![LISTS, ANYS]),
+        ("slice", vec![LISTS, INTS, INTS]),
+        ("index", vec![LISTS, INTS]),
+        ("chunk", vec![INTS, LISTS]),
+        ("concat", vec![LISTS, LISTS]),
+        ("repeat", vec![INTS, TEXTS]),
+        ("substr", vec![INTS, INTS, TEXTS]),
+        ("trunc", vec![INTS, TEXTS]),
+        ("abbrev", vec![INTS, TEXTS]),
+        ("abbrevboth", vec![INTS, INTS, TEXTS]),
+        ("wrap", vec![INTS, TEXTS]),
+        ("wrapWith", vec![INTS, TEXTS, TEXTS]),
+        ("indent", vec![INTS, TEXTS]),
+        ("nindent", vec![INTS, TEXTS]),
+        ("replace", vec![TEXTS, TEXTS, TEXTS]),
+        ("plural", vec![TEXTS, TEXTS, INTS]),
+        ("splitn", vec![TEXTS, INTS, TEXTS]),
+        ("until", vec![INTS]),
+        ("untilStep", vec![INTS, INTS, INTS]),
+        ("seq", vec![INTS, INTS]),
+        ("seq", vec![INTS, INTS, INTS]),
+        ("round", vec![ANYS, INTS]),
+        ("ternary", vec![ANYS, ANYS, BOOLS]),
+        ("get", vec![MAPS, TEXTS]),
+        ("set", vec![MAPS, TEXTS, ANYS]),
+        ("unset", vec![MAPS, TEXTS]),
+        ("hasKey", vec![MAPS, TEXTS]),
+        ("pluck", vec![TEXTS, MAPS, MAPS]),
+        ("pick", vec![MAPS, TEXTS, TEXTS]),
+        ("omit", vec![MAPS, TEXTS, TEXTS]),
+        ("merge", vec![MAPS, MAPS]),
+        ("mergeOverwrite", vec![MAPS, MAPS]),
+        ("mustMerge", vec![MAPS, MAPS]),
+        ("mustMergeOverwrite", vec![MAPS, MAPS]),
+        ("dig", vec![TEXTS, ANYS, MAPS]),
+        ("dig", vec![TEXTS, TEXTS, ANYS, MAPS]),
+        ("toToml", vec![MAPS]),
+        ("toYaml", vec![MAPS]),
+        ("toYamlPretty", vec![MAPS]),
+        ("typeIs", vec![TEXTS, ANYS]),
+        ("kindIs", vec![TEXTS, ANYS]),
+        ("regexMatch", vec![PATTERNS, TEXTS]),
+        ("regexFind", vec![PATTERNS, TEXTS]),
+        ("regexFindAll", vec![PATTERNS, TEXTS, INTS]),
         (
             "regexReplaceAll",
-            vec![PATTERNS, s, &["\"<$0>\"", "\"${1}x\"", "\"$1x\"", "\"$$\""]],
+            vec![
+                PATTERNS,
+                TEXTS,
+                &["\"<$0>\"", "\"${1}x\"", "\"$1x\"", "\"$$\""],
+            ],
         ),
-        ("regexReplaceAllLiteral", vec![PATTERNS, s, s]),
-        ("regexSplit", vec![PATTERNS, s, i]),
-        ("mustRegexMatch", vec![PATTERNS, s]),
-        ("mustRegexFind", vec![PATTERNS, s]),
+        ("regexReplaceAllLiteral", vec![PATTERNS, TEXTS, TEXTS]),
+        ("regexSplit", vec![PATTERNS, TEXTS, INTS]),
+        ("mustRegexMatch", vec![PATTERNS, TEXTS]),
+        ("mustRegexFind", vec![PATTERNS, TEXTS]),
         ("semver", vec![VERSIONS]),
         ("semverCompare", vec![CONSTRAINTS, VERSIONS]),
         ("urlParse", vec![URLS]),
@@ -487,8 +490,8 @@ fn table() -> Vec<(&'static str, Vec<&'static [&'static str]>)> {
         ("durationMilliseconds", vec![DURATIONS]),
         ("durationRoundTo", vec![DURATIONS, DURATIONS]),
         ("durationTruncateTo", vec![DURATIONS, DURATIONS]),
-        ("printf", vec![FORMATS, a]),
-        ("printf", vec![FORMATS, a, a]),
+        ("printf", vec![FORMATS, ANYS]),
+        ("printf", vec![FORMATS, ANYS, ANYS]),
     ]);
     all
 }

@@ -20,6 +20,17 @@ fn signal(pid: u32, name: &str) {
     assert!(status.success());
 }
 
+/// A child that does not outlive a test that fails.
+struct Killed(std::process::Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 async fn healthy(channel: tonic::transport::Channel) -> bool {
     let request = HealthCheckRequest {
         service: "plugin".to_owned(),
@@ -262,13 +273,15 @@ async fn reattached_configurations_do_not_mix() {
         tempfile::tempdir().expect("a"),
         tempfile::tempdir().expect("b"),
     ];
-    let mut child = Command::new(CORNER)
+    let child = Command::new(CORNER)
         .arg("-debug")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
+        .stderr(Stdio::null())
         .spawn()
         .expect("it starts");
-    let stdout = std::io::BufReader::new(child.stdout.take().expect("it is piped"));
+    let mut child = Killed(child);
+    let stdout = std::io::BufReader::new(child.0.stdout.take().expect("it is piped"));
     let mut lines = stdout.lines();
     let line = lines
         .by_ref()
@@ -316,8 +329,8 @@ async fn reattached_configurations_do_not_mix() {
         .await
         .expect("it still plans");
     drop(cores);
-    signal(child.id(), "INT");
-    child.wait().expect("it ends on Ctrl-C");
+    signal(child.0.id(), "INT");
+    child.0.wait().expect("it ends on Ctrl-C");
     assert!(!Path::new(address).exists(), "the socket is removed");
 }
 

@@ -13,7 +13,8 @@ use crate::{
 /// What the caller can take beyond the minimum. Nothing else is ever sent to it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ClientCapabilities {
-    /// A response may be deferred.
+    /// A response may be deferred. Do not defer merely because of it: OpenTofu 1.11 announces it and
+    /// then turns every deferred answer into an error.
     pub deferral_allowed: bool,
     /// Write-only attributes are never stored; without it they would be.
     pub write_only_attributes_allowed: bool,

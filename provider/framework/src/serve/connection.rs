@@ -74,20 +74,13 @@ impl<P: Provider> Clone for Host<P> {
 
 /// Accepts connections for ever. Outside reattach mode the process is over when the last
 /// connection is.
-pub(super) async fn accept<P: Provider>(mut listener: Listener, tls: Option<Tls>, host: Host<P>) {
+pub(super) async fn accept<P: Provider>(listener: Listener, tls: Option<Tls>, host: Host<P>) {
     let reattach = host.session.is_none();
     let tls = tls.map(Arc::new);
-    let (connected, mut first) = tokio::sync::mpsc::channel::<()>(1);
+    let file = listener.file();
     let open = Arc::new(std::sync::atomic::AtomicUsize::new(0));
     loop {
-        let stream = tokio::select! {
-            stream = listener.accept() => stream,
-            // The first connection stands: the file has done its service.
-            Some(()) = first.recv(), if !reattach => {
-                listener.remove_file();
-                continue;
-            }
-        };
+        let stream = listener.accept().await;
         let stream = match stream {
             Ok(stream) => stream,
             Err(error) => {
@@ -96,26 +89,27 @@ pub(super) async fn accept<P: Provider>(mut listener: Listener, tls: Option<Tls>
                 continue;
             }
         };
-        let (host, tls, connected, open) = (
-            host.clone(),
-            tls.clone(),
-            connected.clone(),
-            Arc::clone(&open),
-        );
+        let (host, tls, open) = (host.clone(), tls.clone(), Arc::clone(&open));
+        let file = (!reattach).then(|| Arc::clone(&file));
         tokio::spawn(async move {
             use std::sync::atomic::Ordering::SeqCst;
             let lifetime = host.lifetime.clone();
+            // Once the caller stands, the file has done its service.
+            let stands = || {
+                open.fetch_add(1, SeqCst);
+                if let Some(file) = &file {
+                    file.remove();
+                }
+            };
             let served = match tls {
                 None => {
-                    open.fetch_add(1, SeqCst);
-                    let _ = connected.try_send(());
+                    stands();
                     serve(stream, host).await;
                     true
                 }
                 Some(tls) => match tls.accept(stream).await {
                     Ok(stream) => {
-                        open.fetch_add(1, SeqCst);
-                        let _ = connected.try_send(());
+                        stands();
                         serve(stream, host).await;
                         true
                     }

@@ -2,7 +2,8 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
@@ -19,10 +20,44 @@ pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
-/// A bound socket. Dropping it removes the file of a Unix socket.
+/// A bound socket.
 pub(super) struct Listener {
     socket: Socket,
-    file: Option<PathBuf>,
+    file: Arc<SocketFile>,
+}
+
+/// The file of a Unix socket; removed on request or when the last owner lets go.
+#[derive(Default)]
+pub(super) struct SocketFile(Mutex<Option<PathBuf>>);
+
+impl SocketFile {
+    fn new(path: PathBuf) -> Self {
+        Self(Mutex::new(Some(path)))
+    }
+
+    fn path(&self) -> Option<PathBuf> {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Removes the file. Done as soon as the caller is connected, so that no death of this process,
+    /// however sudden, leaves it behind.
+    pub fn remove(&self) {
+        let path = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(path) = path
+            && let Err(error) = std::fs::remove_file(&path)
+        {
+            tracing::debug!(%error, path = %path.display(), "socket not removed");
+        }
+    }
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        self.remove();
+    }
 }
 
 enum Socket {
@@ -64,7 +99,7 @@ impl Listener {
         let socket = UnixListener::bind(&path)?;
         let listener = Self {
             socket: Socket::Unix(socket),
-            file: Some(path.clone()),
+            file: Arc::new(SocketFile::new(path.clone())),
         };
         let mode = match &environment.socket_group {
             Some(group) => {
@@ -89,7 +124,7 @@ impl Listener {
         let address = socket.local_addr()?;
         Ok(Self {
             socket: Socket::Tcp(socket, address),
-            file: None,
+            file: Arc::default(),
         })
     }
 
@@ -108,9 +143,8 @@ impl Listener {
             #[cfg(unix)]
             Socket::Unix(_) => self
                 .file
-                .as_deref()
-                .map(Path::display)
-                .map(|path| path.to_string())
+                .path()
+                .map(|path| path.display().to_string())
                 .unwrap_or_default(),
             Socket::Tcp(_, address) => address.to_string(),
         }
@@ -129,20 +163,9 @@ impl Listener {
         }
     }
 
-    /// Removes the socket's file. Done as soon as the caller is connected, so that no death of
-    /// this process, however sudden, leaves a file behind.
-    pub fn remove_file(&mut self) {
-        if let Some(path) = self.file.take()
-            && let Err(error) = std::fs::remove_file(&path)
-        {
-            tracing::debug!(%error, path = %path.display(), "socket not removed");
-        }
-    }
-}
-
-impl Drop for Listener {
-    fn drop(&mut self) {
-        self.remove_file();
+    /// The socket's file.
+    pub fn file(&self) -> Arc<SocketFile> {
+        Arc::clone(&self.file)
     }
 }
 

@@ -58,6 +58,8 @@ impl Tls {
             .with_single_cert(vec![certificate.clone()], key)
             .map_err(TlsError::Config)?;
         config.alpn_protocols = vec![b"h2".to_vec()];
+        // Nobody resumes a session, and a caller that leaves at once would make writing them fail.
+        config.send_tls13_tickets = 0;
         Ok(Self {
             acceptor: TlsAcceptor::from(Arc::new(config)),
             certificate,

@@ -583,8 +583,11 @@ impl Applied<'_> {
                 ..Default::default()
             });
         }
-        let mut state = left.state.unwrap_or(self.prior);
-        state = Finish::UnknownToNull.value(state, ty, blame)?;
+        // Without a state core keeps the prior one, with private data that we were not given here.
+        let Some(state) = left.state else {
+            return Err(left.diagnostics);
+        };
+        let mut state = Finish::UnknownToNull.value(state, ty, blame)?;
         forget_write_only(&self.compiled.schema, &mut state);
         Ok(wire::apply_resource_change::Response {
             new_state: Some(encode(&state, ty)?),

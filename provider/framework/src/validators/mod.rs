@@ -6,6 +6,8 @@ mod collections;
 mod numbers;
 mod relations;
 mod strings;
+#[cfg(test)]
+mod tests;
 
 pub use collections::{each_element, each_key, size_between, unique};
 pub use numbers::{at_least, at_most, int_between, number_between};

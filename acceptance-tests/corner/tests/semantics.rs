@@ -527,3 +527,169 @@ async fn equal_input_gives_equal_bytes() {
     assert_eq!(first.private, second.private);
     assert_eq!(first.planned, second.planned);
 }
+
+/// Whether `later` only turns unknowns of `earlier` into values.
+fn completes(earlier: &Json, later: &Json) -> bool {
+    match (earlier, later) {
+        (Json::String(text), _) if text == UNKNOWN => true,
+        (Json::Object(a), Json::Object(b)) => {
+            a.keys().eq(b.keys()) && a.iter().all(|(name, value)| completes(value, &b[name]))
+        }
+        (Json::Array(a), Json::Array(b)) => {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| completes(a, b))
+        }
+        _ => earlier == later,
+    }
+}
+
+#[tokio::test]
+async fn more_knowledge_never_changes_a_planned_value() {
+    let (mut core, _dir) = start().await;
+    let instance = make(&mut core, &full()).await;
+    let mut changed = full();
+    changed["content"] = json!("changed");
+    changed["list"] = json!([{ "key": "x" }]);
+    for config in [full(), changed] {
+        for name in config
+            .as_object()
+            .expect("an object")
+            .keys()
+            .filter(|name| *name != "set")
+        {
+            let mut open = config.clone();
+            open[name] = json!(UNKNOWN);
+            for prior in [None, Some(&instance)] {
+                let early = core.plan(THING, prior, &open).await.expect("it plans");
+                let late = core.plan(THING, prior, &config).await.expect("it plans");
+                let (early, late) = (early.planned.to_json(), late.planned.to_json());
+                assert!(completes(&early, &late), "{name}:\n{early}\n{late}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn secrets_are_in_no_log() {
+    let launch = Launch::new(CORNER).env("TF_LOG_PROVIDER", "trace");
+    let mut core = Core::start(&launch).await.expect("it starts");
+    let dir = tempfile::tempdir().expect("a directory");
+    core.configure(&json!({ "directory": dir.path() }))
+        .await
+        .expect("it is configured");
+    make(&mut core, &full()).await;
+    let process = core.process.take().expect("it was started");
+    drop(core);
+    let (_, log, _) = process.shutdown().await.expect("it ends");
+    assert!(log.contains("\"password\":\"***\""), "{log}");
+    assert!(
+        !log.contains("swordfish") && !log.contains("s3cret"),
+        "{log}"
+    );
+}
+
+#[tokio::test]
+async fn calls_that_terraform_hardly_makes_work_on_a_fresh_process() {
+    use proto_plugin::tfplugin6::{self as wire, provider_client::ProviderClient};
+    let process = core_client::Process::launch(&Launch::new(CORNER))
+        .await
+        .expect("it starts");
+    let mut client = ProviderClient::new(process.channel.clone());
+
+    let metadata = client
+        .get_metadata(wire::get_metadata::Request {})
+        .await
+        .expect("served")
+        .into_inner();
+    assert_eq!(metadata.resources[0].type_name, THING);
+    assert_eq!(metadata.actions[0].type_name, "corner_count");
+    assert!(
+        metadata
+            .server_capabilities
+            .expect("told")
+            .get_provider_schema_optional
+    );
+    let functions = client
+        .get_functions(wire::get_functions::Request {})
+        .await
+        .expect("served")
+        .into_inner();
+    assert!(functions.functions.contains_key("join_all"));
+
+    let request = wire::upgrade_resource_identity::Request {
+        type_name: THING.to_owned(),
+        version: 0,
+        raw_identity: Some(wire::RawState {
+            json: r#"{"name":"a"}"#.into(),
+            ..Default::default()
+        }),
+    };
+    let answer = client
+        .upgrade_resource_identity(request)
+        .await
+        .expect("served")
+        .into_inner();
+    let identity = answer
+        .upgraded_identity
+        .and_then(|identity| identity.identity_data);
+    assert_eq!(
+        identity.expect("an identity").msgpack,
+        &b"\x81\xa4name\xa1a"[..]
+    );
+
+    // What is not there is told in words; a gRPC status would look like a crash.
+    let request = wire::read_resource::Request {
+        type_name: "corner_none".to_owned(),
+        private: "kept".into(),
+        ..Default::default()
+    };
+    let answer = client
+        .read_resource(request)
+        .await
+        .expect("served")
+        .into_inner();
+    assert!(
+        answer.diagnostics[0]
+            .detail
+            .contains("It has: corner_thing.")
+    );
+    assert_eq!(answer.private, "kept");
+    let request = wire::get_states::Request {
+        type_name: "corner_store".to_owned(),
+    };
+    let answer = client
+        .get_states(request)
+        .await
+        .expect("served")
+        .into_inner();
+    assert_eq!(answer.diagnostics[0].summary, "no state stores");
+    let request = wire::upgrade_resource_state::Request {
+        type_name: THING.to_owned(),
+        version: 0,
+        raw_state: Some(wire::RawState {
+            flatmap: [("id".to_owned(), "a".to_owned())].into(),
+            ..Default::default()
+        }),
+    };
+    let answer = client
+        .upgrade_resource_state(request)
+        .await
+        .expect("served")
+        .into_inner();
+    assert_eq!(answer.diagnostics.len(), 1);
+
+    // Bytes that are no value are refused in words, too.
+    let request = wire::plan_resource_change::Request {
+        type_name: THING.to_owned(),
+        config: Some(wire::DynamicValue {
+            msgpack: (&b"\xdd\xff\xff\xff\xff"[..]).into(),
+            ..Default::default()
+        }),
+        ..Default::default()
+    };
+    let answer = client
+        .plan_resource_change(request)
+        .await
+        .expect("served")
+        .into_inner();
+    assert_eq!(answer.diagnostics[0].summary, "value cannot be read");
+}

@@ -285,3 +285,15 @@ impl Config {
             .unwrap_or_else(|| Delays::of(self.profile))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_example_holds_the_defaults() {
+        let example: Config =
+            toml::from_str(include_str!("../sandbox.example.toml")).expect("it is right");
+        assert_eq!(example, Config::default());
+    }
+}

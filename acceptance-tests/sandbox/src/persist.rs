@@ -90,6 +90,15 @@ fn save(
             write(&folder.join(&name), &bytes)?;
         }
     }
+    let known = world.cloud().etcd.keys().cloned().collect::<Vec<_>>();
+    revisions.retain(|cluster, _| {
+        let keep = known.contains(cluster);
+        if !keep {
+            // It may never have been written.
+            let _ = std::fs::remove_file(folder.join(kubernetes_file(cluster)));
+        }
+        keep
+    });
     Ok(())
 }
 

@@ -342,7 +342,6 @@ async fn a_reboot_closes_the_port_and_changes_the_boot_id() {
             .expect("a chunk")
             .expect("a chunk")
             .bytes
-            .to_vec()
     };
     let before = boot_id().await;
     let admin = bed.sandbox.admin();
@@ -586,4 +585,51 @@ async fn a_restart_of_the_sandbox_keeps_the_cluster() {
     })
     .await;
     assert_eq!(bed.members(0).await[0].id, member);
+}
+
+#[tokio::test]
+async fn kubelets_register_their_nodes_and_a_deleted_cluster_is_forgotten() {
+    let bed = Bed::new().await;
+    let control = bed.control_plane(0).await;
+    bed.bootstrap(0).await;
+    let mac = "02:00:00:00:00:41";
+    let config = bed.cluster.worker("w-1", "10.20.0.41", mac);
+    let worker = bed.api.vm("AZ05", "w-1", mac, Some(&config)).await;
+    bed.api.power(&worker, true, false).await.expect("power on");
+    let addresses = bed.sandbox.addresses();
+    until("both nodes are registered", || async {
+        let nodes =
+            support::kubernetes_get(&bed.cluster, addresses, ADDRESSES[0], "/api/v1/nodes").await;
+        let names: Vec<&str> = nodes["items"]
+            .as_array()
+            .map(|items| {
+                items
+                    .iter()
+                    .filter_map(|node| node["metadata"]["name"].as_str())
+                    .collect()
+            })
+            .unwrap_or_default();
+        names.contains(&"cp-1") && names.contains(&"w-1")
+    })
+    .await;
+    let admin = bed.sandbox.admin();
+    let clusters = admin.inventory().await.expect("an inventory").etcd_clusters;
+    assert_eq!(clusters, [("alpha".to_owned(), 1)]);
+    for vm in [worker, control] {
+        bed.api.power(&vm, false, true).await.expect("power off");
+        bed.api
+            .write(
+                "DELETE",
+                &format!("/compute/v1/open_iaas/virtual_machines/{vm}"),
+                None,
+            )
+            .await
+            .expect("deleted");
+    }
+    let inventory = admin.inventory().await.expect("an inventory");
+    assert!(
+        inventory.etcd_clusters.is_empty()
+            && inventory.nodes.is_empty()
+            && inventory.addresses.is_empty()
+    );
 }

@@ -27,6 +27,8 @@ pub struct Inventory {
     pub floating_ips: Vec<Ipv4Addr>,
     /// Machines that are powered on.
     pub nodes: Vec<NodeView>,
+    /// etcd clusters: name and members. Two of one name are a split brain.
+    pub etcd_clusters: Vec<(String, usize)>,
     /// Activities that are not over.
     pub open_activities: usize,
 }
@@ -160,8 +162,8 @@ pub fn take(world: &World) -> Inventory {
             .map_or_else(|| id.to_owned(), |vm| vm.name.clone())
     };
     let mut inventory = Inventory {
-        nodes,
         addresses,
+        nodes,
         ..Inventory::default()
     };
     for vm in cloud.vms.values() {
@@ -260,6 +262,11 @@ pub fn take(world: &World) -> Inventory {
         .floating_ips
         .values()
         .map(|known| known.address)
+        .collect();
+    inventory.etcd_clusters = cloud
+        .etcd
+        .values()
+        .map(|cluster| (cluster.name.clone(), cluster.members.len()))
         .collect();
     inventory.open_activities = cloud
         .activities

@@ -97,7 +97,7 @@ pub struct Network {
     /// Zone.
     pub zone: String,
     /// The private network behind it, on VPC-backed networks.
-    pub private_network: Option<String>,
+    pub behind: Option<String>,
 }
 
 /// A template.

@@ -943,7 +943,7 @@ fn update_vm(cloud: &mut Cloud, id: &str, patch: VmPatch) -> Outcome {
     }
     let cpu = patch.cpu.unwrap_or(vm.cpu);
     let cores = patch.num_cores_per_socket.unwrap_or(vm.cores);
-    if cores == 0 || cpu % cores != 0 {
+    if cores == 0 || !cpu.is_multiple_of(cores) {
         return Err(format!(
             "{cores} cores per socket do not divide {cpu} vCPUs"
         ));
@@ -1271,7 +1271,7 @@ fn create_adapter(
         created_at: now(),
     };
     cloud.adapters.insert(id.clone(), adapter);
-    if let Some(private) = found.private_network {
+    if let Some(private) = found.behind {
         // The loss of a taken address is silent on this path.
         let _ = register(cloud, new_id(), &private, &mac, address, "xoa", None);
     }
@@ -1289,7 +1289,7 @@ fn update_adapter(cloud: &mut Cloud, id: &str, patch: AdapterPatch) -> Outcome {
             .networks
             .iter()
             .find(|known| known.id == network)
-            .and_then(|known| known.private_network.clone())
+            .and_then(|known| known.behind.clone())
     };
     let on_vpc = private(cloud, &adapter.network).is_some();
     let same_network = patch

@@ -72,14 +72,14 @@ pub fn seed(tenant: &Tenant) -> Cloud {
                 id: network,
                 name: name.clone(),
                 zone: zone.id.clone(),
-                private_network: None,
+                behind: None,
             });
         }
         cloud.networks.push(Network {
             id: id("network", "vpc-k8s-nodes"),
             name: "vpc-k8s-nodes".into(),
             zone: zone.id.clone(),
-            private_network: Some(private.id.clone()),
+            behind: Some(private.id.clone()),
         });
         for (name, version) in &tenant.templates {
             cloud.templates.push(Template {

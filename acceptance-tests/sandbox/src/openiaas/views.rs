@@ -106,7 +106,7 @@ fn vpc_of(cloud: &Cloud, network: &Network, address: &str) -> Option<Value> {
     let private = cloud
         .private_networks
         .iter()
-        .find(|known| Some(&known.id) == network.private_network.as_ref())?;
+        .find(|known| Some(&known.id) == network.behind.as_ref())?;
     Some(json!({
         "id": private.vpc.id, "name": private.vpc.name,
         "privateNetwork": named(&private.id, &private.name), "staticIpAddress": address,

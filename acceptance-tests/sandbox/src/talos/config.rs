@@ -236,6 +236,13 @@ fn decoded(value: &Value, path: &str) -> Result<String, ConfigError> {
     String::from_utf8(bytes).map_err(|_| ConfigError(format!("{path} is not PEM")))
 }
 
+fn pair(value: &Value, path: &str) -> Result<Pair, ConfigError> {
+    Ok(Pair {
+        certificate: decoded(&value["crt"], &format!("{path}.crt"))?,
+        key: decoded(&value["key"], &format!("{path}.key"))?,
+    })
+}
+
 impl Reader<'_> {
     fn document(&self, kind: &str) -> &Value {
         self.documents
@@ -248,13 +255,6 @@ impl Reader<'_> {
         self.documents
             .iter()
             .filter(move |document| document["kind"] == kind)
-    }
-
-    fn pair(&self, value: &Value, path: &str) -> Result<Pair, ConfigError> {
-        Ok(Pair {
-            certificate: decoded(&value["crt"], &format!("{path}.crt"))?,
-            key: decoded(&value["key"], &format!("{path}.key"))?,
-        })
     }
 
     fn pem_pair(&self, kind: &str) -> Pair {
@@ -329,7 +329,7 @@ impl Reader<'_> {
             text: source.to_owned(),
             documents: self.documents.to_vec(),
             role,
-            os_ca: self.pair(&machine["ca"], "machine.ca")?,
+            os_ca: pair(&machine["ca"], "machine.ca")?,
             accepted_os_cas: machine["acceptedCAs"]
                 .as_array()
                 .into_iter()
@@ -353,12 +353,9 @@ impl Reader<'_> {
                 &cluster["controlPlane"]["endpoint"],
                 &self.document("KubeClusterConfig")["endpoint"],
             ),
-            kubernetes_ca: or(
-                self.pair(&cluster["ca"], "cluster.ca")?,
-                "KubeAPIServerCAConfig",
-            ),
+            kubernetes_ca: or(pair(&cluster["ca"], "cluster.ca")?, "KubeAPIServerCAConfig"),
             aggregator_ca: or(
-                self.pair(&cluster["aggregatorCA"], "cluster.aggregatorCA")?,
+                pair(&cluster["aggregatorCA"], "cluster.aggregatorCA")?,
                 "KubeAggregatorCAConfig",
             ),
             service_account_key: if service_account.is_empty() {
@@ -366,7 +363,7 @@ impl Reader<'_> {
             } else {
                 service_account
             },
-            etcd_ca: self.pair(&cluster["etcd"]["ca"], "cluster.etcd.ca")?,
+            etcd_ca: pair(&cluster["etcd"]["ca"], "cluster.etcd.ca")?,
             bootstrap_token: text(&cluster["token"]),
             dns_domain: if domain.is_empty() {
                 "cluster.local".into()
@@ -466,13 +463,11 @@ impl Reader<'_> {
     }
 
     fn vip(&self) -> Option<Ipv4Addr> {
-        let interfaces = self.main["machine"]["network"]["interfaces"]
+        let mut interfaces = self.main["machine"]["network"]["interfaces"]
             .as_array()
             .into_iter()
             .flatten();
-        let old = interfaces
-            .filter_map(|interface| text(&interface["vip"]["ip"]).parse().ok())
-            .next();
+        let old = interfaces.find_map(|interface| text(&interface["vip"]["ip"]).parse().ok());
         old.or_else(|| {
             self.all("Layer2VIPConfig")
                 .find_map(|document| text(&document["name"]).parse().ok())
@@ -680,11 +675,10 @@ impl Reader<'_> {
         }
         let count = errors.len();
         let plural = if count == 1 { "error" } else { "errors" };
-        let list: String = errors
-            .iter()
-            .map(|error| format!("\t* {error}\n"))
-            .collect();
-        fail(format!("{count} {plural} occurred:\n{list}\n"))
+        fail(format!(
+            "{count} {plural} occurred:\n\t* {}\n\n",
+            errors.join("\n\t* ")
+        ))
     }
 }
 

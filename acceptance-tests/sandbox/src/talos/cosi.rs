@@ -50,7 +50,7 @@ fn wire(context: &Context, item: Item) -> (Key, cosi::Resource) {
         annotations: item.annotations.into_iter().collect(),
     };
     let spec = cosi::Spec {
-        proto_spec: item.proto.into(),
+        proto_spec: item.proto,
         yaml_spec: item.yaml,
     };
     (
@@ -88,7 +88,7 @@ fn find(context: &Context, namespace: &str, kind: &str) -> Vec<(Key, cosi::Resou
 }
 
 /// `cosi.resource.State`.
-pub async fn service(context: &Context, rpc: &str, messages: &[Bytes]) -> Result<Reply, Status> {
+pub fn service(context: &Context, rpc: &str, messages: &[Bytes]) -> Result<Reply, Status> {
     match rpc {
         "Get" => {
             let request: cosi::GetRequest = decode(messages)?;

@@ -77,10 +77,7 @@ fn member(context: &Context) -> Result<(EtcdCluster, EtcdMember), Status> {
         ));
     }
     let phase = context.machine.state().etcd;
-    let found = context
-        .world
-        .nodes
-        .cluster_of(&context.world, &context.machine.vm);
+    let found = super::nodes::cluster_of(&context.world, &context.machine.vm);
     let found = found
         .filter(|_| phase == EtcdPhase::Running)
         .and_then(|(cluster, id)| {

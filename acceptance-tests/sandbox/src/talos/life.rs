@@ -536,13 +536,14 @@ async fn etcd(world: Arc<World>, machine: Arc<Machine>, config: Arc<MachineConfi
         let _ = bell.changed().await;
     }
     loop {
-        if nodes.cluster_of(&world, &machine.vm).is_none() && !nodes.join(&world, &machine, &config)
+        if super::nodes::cluster_of(&world, &machine.vm).is_none()
+            && !nodes.join(&world, &machine, &config)
         {
             machine.change(|state| state.etcd = EtcdPhase::Preparing);
             let _ = bell.changed().await;
             continue;
         }
-        let Some((cluster, member)) = nodes.cluster_of(&world, &machine.vm) else {
+        let Some((cluster, member)) = super::nodes::cluster_of(&world, &machine.vm) else {
             continue;
         };
         if !cluster.members.iter().any(|known| known.id == member) {
@@ -563,7 +564,7 @@ async fn etcd(world: Arc<World>, machine: Arc<Machine>, config: Arc<MachineConfi
         nodes.settle(&world);
         // Stays up until it leaves; a learner becomes a voter on the way.
         loop {
-            let Some((cluster, member)) = nodes.cluster_of(&world, &machine.vm) else {
+            let Some((cluster, member)) = super::nodes::cluster_of(&world, &machine.vm) else {
                 machine.change(|state| state.etcd = EtcdPhase::Stopped);
                 machine.service("etcd", "Finished", None, "left the cluster");
                 nodes.settle(&world);
@@ -607,7 +608,7 @@ async fn api_server(
     let nodes = &world.nodes;
     let mut bell = nodes.bell.subscribe();
     let serves = |vm: &str| -> Option<String> {
-        let (cluster, member) = nodes.cluster_of(&world, vm)?;
+        let (cluster, member) = super::nodes::cluster_of(&world, vm)?;
         let votes = cluster
             .members
             .iter()
@@ -691,6 +692,7 @@ async fn kubelet(world: Arc<World>, machine: Arc<Machine>) {
         let registration = registration(&world, &machine, &config);
         let name = registration.name.clone();
         kubernetes.api.node_up(registration);
+        nodes.registered(&machine.vm, name.clone(), kubernetes.api.clone());
         if first {
             machine.change(|state| state.registered = true);
             world.event(

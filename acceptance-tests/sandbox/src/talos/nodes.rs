@@ -33,6 +33,8 @@ pub struct Nodes {
     machines: Mutex<BTreeMap<String, Arc<Machine>>>,
     consoles: Mutex<BTreeMap<String, VecDeque<String>>>,
     clusters: Mutex<BTreeMap<String, Kubernetes>>,
+    /// The node and the cluster of each kubelet that has registered, by VM.
+    kubelets: Mutex<BTreeMap<String, (String, ApiServer)>>,
     /// Rings when something changes that other machines wait for.
     pub bell: watch::Sender<u64>,
     tasks: TaskTracker,
@@ -64,6 +66,7 @@ impl Nodes {
             machines: Mutex::default(),
             consoles: Mutex::default(),
             clusters: Mutex::default(),
+            kubelets: Mutex::default(),
             bell: watch::Sender::new(0),
             tasks: TaskTracker::new(),
         }
@@ -100,38 +103,41 @@ impl Nodes {
         self.spawn(super::life::live(world, machine, inbox));
     }
 
-    /// Power went off.
+    /// A kubelet has registered its node.
+    pub fn registered(&self, vm: &str, node: String, api: ApiServer) {
+        lock(&self.kubelets).insert(vm.to_owned(), (node, api));
+    }
+
+    /// Power went off, or the VM is gone.
     pub fn kill(&self, world: &Arc<World>, vm: &str) {
+        self.power_off(world, vm);
+        let exists = world.cloud().vms.contains_key(vm);
+        if exists {
+            if let Some((node, api)) = lock(&self.kubelets).get(vm) {
+                api.node_down(node);
+            }
+        } else {
+            if let Some((node, api)) = lock(&self.kubelets).remove(vm) {
+                api.node_gone(&node);
+            }
+            lock(&self.consoles).remove(vm);
+        }
+        self.settle(world);
+    }
+
+    fn power_off(&self, world: &World, vm: &str) {
         let Some(machine) = lock(&self.machines).remove(vm) else {
             return;
         };
         machine.power.cancel();
-        let hostname = machine.state().hostname.clone();
         machine.change(|state| {
             state.etcd = EtcdPhase::Absent;
             state.api = false;
         });
-        let exists = {
-            let mut cloud = world.cloud();
-            let found = cloud.vms.get_mut(vm);
-            let exists = found.is_some();
-            if let Some(found) = found {
-                found.machine.reported_addresses.clear();
-            }
-            exists
-        };
-        world.event("node", &machine.name, "power off");
-        if let Some(kubernetes) = machine
-            .config()
-            .and_then(|config| self.kubernetes_for(&config))
-        {
-            if exists {
-                kubernetes.api.node_down(&hostname);
-            } else {
-                kubernetes.api.node_gone(&hostname);
-            }
+        if let Some(found) = world.cloud().vms.get_mut(vm) {
+            found.machine.reported_addresses.clear();
         }
-        self.settle(world);
+        world.event("node", &machine.name, "power off");
     }
 
     /// The hypervisor asks the system to shut down; returns when it has.
@@ -216,16 +222,6 @@ impl Nodes {
             .filter(|machine| machine.state().etcd == EtcdPhase::Running)
             .map(|machine| machine.vm.clone())
             .collect()
-    }
-
-    /// The etcd cluster of a machine's data.
-    pub fn cluster_of(&self, world: &World, vm: &str) -> Option<(EtcdCluster, u64)> {
-        let cloud = world.cloud();
-        let data = cloud.vms.get(vm)?.machine.etcd.clone()?;
-        cloud
-            .etcd
-            .get(&data.cluster)
-            .map(|cluster| (cluster.clone(), data.member))
     }
 
     /// Elects leaders where they are gone, and tells everybody.
@@ -382,8 +378,7 @@ impl Nodes {
 
     /// Whether the etcd of a machine's cluster has quorum.
     pub fn quorum(&self, world: &World, vm: &str) -> bool {
-        self.cluster_of(world, vm)
-            .is_some_and(|(cluster, _)| has_quorum(&cluster, &self.alive()))
+        cluster_of(world, vm).is_some_and(|(cluster, _)| has_quorum(&cluster, &self.alive()))
     }
 
     /// Removes a member.
@@ -586,7 +581,12 @@ impl Nodes {
         let consoles = lock(&self.consoles);
         consoles
             .get(vm)
-            .map(|lines| lines.iter().map(|line| format!("{line}\n")).collect())
+            .map(|lines| {
+                lines
+                    .iter()
+                    .flat_map(|line| [line.as_str(), "\n"])
+                    .collect()
+            })
             .unwrap_or_default()
     }
 
@@ -602,6 +602,16 @@ impl Nodes {
             })
             .collect()
     }
+}
+
+/// The etcd cluster of a machine's data.
+pub fn cluster_of(world: &World, vm: &str) -> Option<(EtcdCluster, u64)> {
+    let cloud = world.cloud();
+    let data = cloud.vms.get(vm)?.machine.etcd.clone()?;
+    cloud
+        .etcd
+        .get(&data.cluster)
+        .map(|cluster| (cluster.clone(), data.member))
 }
 
 /// Whether most of the voters are alive.

@@ -413,7 +413,7 @@ fn configs(context: &Context, kind: &str) -> Vec<Item> {
         .filter_map(|(id, text)| text.map(|text| (id, text)))
         .map(|(id, text)| {
             let spec = config_proto::MachineConfigSpec {
-                yaml_marshalled: text.clone().into_bytes().into(),
+                yaml_marshalled: text.clone().into_bytes(),
             };
             let mut one = item("MachineConfigs.config.talos.dev", id, spec, &json!({}));
             // A YAML string that holds the whole configuration.
@@ -629,7 +629,7 @@ fn networks(context: &Context, kind: &str) -> Vec<Item> {
                 addresses: addresses
                     .iter()
                     .map(|address| proto_talos::common::NetIpPrefix {
-                        ip: address.octets().to_vec().into(),
+                        ip: address.octets().to_vec(),
                         prefix_length: 24,
                     })
                     .collect(),
@@ -660,12 +660,12 @@ fn networks(context: &Context, kind: &str) -> Vec<Item> {
                     let bytes: Vec<u8> = mac.split(':').filter_map(|part| u8::from_str_radix(part, 16).ok()).collect();
                     let spec = network::LinkStatusSpec {
                         index: index as u32 + 2,
-                        hardware_addr: bytes.clone().into(),
+                        hardware_addr: bytes.clone(),
                         mtu: 1500,
                         operational_state: enums::NethelpersOperationalState::OperStateUp.into(),
                         driver: "xen-netfront".into(),
                         link_state: true,
-                        permanent_addr: bytes.into(),
+                        permanent_addr: bytes,
                         ..Default::default()
                     };
                     let readable = json!({
@@ -742,7 +742,7 @@ fn members(context: &Context, config: &super::config::MachineConfig) -> Vec<Item
             addresses: addresses
                 .iter()
                 .map(|address| proto_talos::common::NetIp {
-                    ip: address.octets().to_vec().into(),
+                    ip: address.octets().to_vec(),
                 })
                 .collect(),
             hostname: hostname.clone(),
@@ -767,11 +767,8 @@ fn members(context: &Context, config: &super::config::MachineConfig) -> Vec<Item
 
 fn etcd_member(context: &Context) -> Option<Item> {
     let running = context.machine.state().etcd == EtcdPhase::Running;
-    let (_, member) = context
-        .world
-        .nodes
-        .cluster_of(&context.world, &context.machine.vm)
-        .filter(|_| running)?;
+    let (_, member) =
+        super::nodes::cluster_of(&context.world, &context.machine.vm).filter(|_| running)?;
     let member_id = format!("{member:x}");
     let readable = json!({"memberID": member_id});
     Some(item(

@@ -75,11 +75,11 @@ pub async fn call(context: &Context, path: &str, messages: Vec<Bytes>) -> Result
         .split_once('/')
         .unwrap_or_default();
     match service {
-        "machine.MachineService" => machine_service(context, rpc, &messages).await,
+        "machine.MachineService" => machine_service(context, rpc, &messages),
         "machine.LifecycleService" | "machine.ImageService" if minor >= 13 => {
             upgrade::service(context, service, rpc, &messages).await
         }
-        "cosi.resource.State" => cosi::service(context, rpc, &messages).await,
+        "cosi.resource.State" => cosi::service(context, rpc, &messages),
         "storage.StorageService" => storage_service(context, rpc, &messages),
         "time.TimeService" => time_service(context, rpc),
         "cluster.ClusterService" if rpc == "HealthCheck" => {
@@ -95,11 +95,7 @@ fn old_maintenance(path: &str) -> bool {
         || path.starts_with("/storage.StorageService/")
 }
 
-async fn machine_service(
-    context: &Context,
-    rpc: &str,
-    messages: &[Bytes],
-) -> Result<Reply, Status> {
+fn machine_service(context: &Context, rpc: &str, messages: &[Bytes]) -> Result<Reply, Status> {
     let metadata = context.metadata();
     match rpc {
         "Version" => unary(api::VersionResponse {

@@ -157,10 +157,7 @@ pub async fn service(
 pub fn legacy(context: &Context, request: &api::UpgradeRequest) -> Result<Reply, Status> {
     let control_plane = context.machine.is(Role::ControlPlane);
     if control_plane && !request.force {
-        let cluster = context
-            .world
-            .nodes
-            .cluster_of(&context.world, &context.machine.vm);
+        let cluster = super::nodes::cluster_of(&context.world, &context.machine.vm);
         if cluster.is_some_and(|(cluster, _)| cluster.members.len() == 2) {
             return Err(Status::failed_precondition(
                 "upgrade would break the quorum of a two member etcd cluster",
@@ -207,10 +204,7 @@ pub fn rollback(context: &Context) -> Result<Reply, Status> {
 /// Wipes the machine, or parts of it.
 pub fn reset(context: &Context, request: &api::ResetRequest) -> Result<Reply, Status> {
     if request.graceful && context.machine.is(Role::ControlPlane) {
-        let member = context
-            .world
-            .nodes
-            .cluster_of(&context.world, &context.machine.vm);
+        let member = super::nodes::cluster_of(&context.world, &context.machine.vm);
         if member.is_some() {
             etcd::leave(context)?;
         }

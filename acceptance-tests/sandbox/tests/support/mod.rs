@@ -300,6 +300,8 @@ impl Authority {
         params
             .distinguished_name
             .push(DnType::OrganizationName, organisation);
+        // Kubernetes takes the user from it; Talos does not look.
+        params.distinguished_name.push(DnType::CommonName, "admin");
         params.extended_key_usages = usages.to_vec();
         let key = KeyPair::generate_for(&rcgen::PKCS_ED25519).expect("a key");
         let issuer = Issuer::from_params(&self.params, &self.key);
@@ -513,4 +515,54 @@ pub async fn until<F: Future<Output = bool>>(what: &str, mut check: impl FnMut()
         assert!(start.elapsed() < Duration::from_secs(10), "never: {what}");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
+}
+
+/// A read of the Kubernetes API of a private address as an administrator; null when it is not reached.
+pub async fn kubernetes_get(
+    cluster: &Cluster,
+    addresses: &Addresses,
+    target: &str,
+    path: &str,
+) -> Value {
+    use http_body_util::BodyExt as _;
+    use rustls::pki_types::pem::PemObject as _;
+    let (certificate, key) = cluster
+        .kubernetes
+        .client("system:masters", &[ExtendedKeyUsagePurpose::ClientAuth]);
+    let mut roots = rustls::RootCertStore::empty();
+    let root =
+        CertificateDer::from_pem_slice(cluster.kubernetes.pem.as_bytes()).expect("a certificate");
+    roots.add(root).expect("a root");
+    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+    let config = rustls::ClientConfig::builder()
+        .with_root_certificates(roots)
+        .with_client_auth_cert(vec![certificate], key)
+        .expect("a client configuration");
+    let Ok(stream) = tunnel(addresses, target, 6443).await else {
+        return Value::Null;
+    };
+    let name = ServerName::try_from(target.to_owned()).expect("a name");
+    let connector = tokio_rustls::TlsConnector::from(Arc::new(config));
+    let Ok(stream) = connector.connect(name, stream).await else {
+        return Value::Null;
+    };
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake(hyper_util::rt::TokioIo::new(stream))
+            .await
+            .expect("a connection");
+    tokio::spawn(connection);
+    let request = http::Request::get(path)
+        .header("host", target)
+        .body(http_body_util::Empty::<bytes::Bytes>::new())
+        .expect("a request");
+    let Ok(answer) = sender.send_request(request).await else {
+        return Value::Null;
+    };
+    let body = answer
+        .into_body()
+        .collect()
+        .await
+        .map(|body| body.to_bytes())
+        .unwrap_or_default();
+    serde_json::from_slice(&body).unwrap_or_default()
 }

@@ -310,6 +310,54 @@ fn ctrl_c_keeps_what_was_made() {
     assert_eq!(instance["status"], Json::Null, "not tainted");
 }
 
+/// Processes of the corner provider whose parent is `pid`.
+fn providers_of(pid: u32) -> Vec<u32> {
+    let output = Command::new("ps")
+        .args(["-o", "pid=", "--ppid", &pid.to_string()])
+        .output()
+        .expect("ps can be run");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    text.split_whitespace()
+        .filter_map(|pid| pid.parse().ok())
+        .collect()
+}
+
+#[test]
+fn a_killed_terraform_leaves_no_process_behind() {
+    let workspace = Workspace::new(
+        "resource \"corner_thing\" \"a\" {\n  name = \"a\"\n  behaviour = \"slow\"\n}\n",
+    );
+    let mut command = workspace.command(&["apply", "-auto-approve", "-no-color"]);
+    let mut child = command
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("it starts");
+    let start = Instant::now();
+    while !workspace.path("store/a").exists() {
+        assert!(
+            start.elapsed() < Duration::from_secs(20),
+            "nothing was made"
+        );
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let providers = providers_of(child.id());
+    assert!(!providers.is_empty());
+    child.kill().expect("it can be killed");
+    child.wait().expect("it is gone");
+    let start = Instant::now();
+    for provider in providers {
+        let process = format!("/proc/{provider}/exe");
+        while std::fs::read_link(&process).is_ok() {
+            assert!(
+                start.elapsed() < Duration::from_secs(8),
+                "{provider} still runs"
+            );
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+}
+
 #[test]
 fn the_schema_is_the_recorded_one() {
     let workspace = Workspace::new("");

@@ -137,7 +137,10 @@ async fn serve<P: Provider>(
         None => Arc::new(Session::new(host.lifetime.work.child_token())),
     };
     // In reattach mode a lost connection ends the work of that connection only.
-    let guard = session.cancel.clone().drop_guard();
+    let guard = host
+        .session
+        .is_none()
+        .then(|| session.cancel.clone().drop_guard());
     // The shutdown of one reattached client must not end the others' process.
     let lifetime = match host.session {
         Some(_) => host.lifetime.clone(),

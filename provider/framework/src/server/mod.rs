@@ -64,7 +64,12 @@ impl<P: Provider> Shared<P> {
     pub fn encoded_schema(&self) -> Bytes {
         self.encoded_schema
             .get_or_init(|| {
-                let response = schema::response(&self.provider, self.registry());
+                let response = panics::catch(|| schema::response(&self.provider, self.registry()));
+                let response =
+                    response.unwrap_or_else(|errors| wire::get_provider_schema::Response {
+                        diagnostics: errors.to_wire(),
+                        ..Default::default()
+                    });
                 prost::Message::encode_to_vec(&response).into()
             })
             .clone()

@@ -8,6 +8,8 @@
 pub mod addon;
 pub mod cluster;
 mod error;
+#[cfg(test)]
+mod fixtures;
 pub mod guard;
 mod node_meta;
 pub mod plan;

@@ -75,3 +75,12 @@ pub struct NodeSeen {
     /// Taints that the provider set, by its own record on the node.
     pub owned_taints: std::collections::BTreeSet<product::Taint>,
 }
+
+/// A machine that no listing names: absent if the listing was complete.
+pub(crate) fn absent_or_unknown(complete: bool) -> Seen<MachineSeen> {
+    if complete {
+        Seen::Known(MachineSeen::Absent)
+    } else {
+        Seen::Unknown("the listing of its zone is incomplete".to_owned())
+    }
+}

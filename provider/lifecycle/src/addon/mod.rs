@@ -3,6 +3,8 @@
 mod desired;
 mod observed;
 mod planner;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use desired::merge;
 pub use desired::{ChartSource, DesiredAddon, OWNER_ADDON, OWNER_CLUSTER};

@@ -3,6 +3,8 @@
 mod desired;
 mod observed;
 mod planner;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use desired::node_labels;
 pub use desired::{DesiredCluster, Infrastructure, MachineSpec, StorageNodes};

@@ -57,7 +57,7 @@ fn machine_deviations(
             }
             Some(Seen::Unknown(_)) => {}
             Some(Seen::Known(MachineSeen::Unclaimed)) => {
-                push(DeviationKind::Unclaimed, String::new())
+                push(DeviationKind::Unclaimed, String::new());
             }
             Some(Seen::Known(MachineSeen::Unfinished { lacks })) => {
                 push(DeviationKind::Unfinished, format!("lacks {lacks}"));
@@ -121,19 +121,28 @@ fn etcd_deviations(
                     observed.machines.get(&spec.node),
                     None | Some(Seen::Known(MachineSeen::Absent))
                 );
-                if spec.node.role == Role::ControlPlane
-                    && gone
-                    && members.iter().any(|member| member.name == name)
-                {
-                    found.push(Deviation::new(
-                        Object::Machine(spec.node),
-                        DeviationKind::StaleMember,
-                        "its machine is gone",
-                    ));
+                if spec.node.role != Role::ControlPlane {
+                    continue;
+                }
+                let object = Object::Machine(spec.node);
+                let is_member = members.iter().any(|member| member.name == name);
+                if gone && is_member {
+                    let why = "its machine is gone";
+                    found.push(Deviation::new(object, DeviationKind::StaleMember, why));
+                } else if is_running(observed, spec.node) && !is_member {
+                    let why = "no member of etcd";
+                    found.push(Deviation::new(object, DeviationKind::NotReady, why));
                 }
             }
         }
     }
+}
+
+fn is_running(observed: &ObservedCluster, node: NodeKey) -> bool {
+    matches!(
+        observed.machines.get(&node),
+        Some(Seen::Known(MachineSeen::Running { .. }))
+    )
 }
 
 fn network_deviations(observed: &ObservedCluster, found: &mut Vec<Deviation>) {

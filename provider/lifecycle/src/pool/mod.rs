@@ -3,6 +3,8 @@
 mod desired;
 mod observed;
 mod planner;
+#[cfg(test)]
+mod tests;
 
 pub use desired::DesiredPool;
 pub use observed::ObservedPool;

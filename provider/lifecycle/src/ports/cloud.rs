@@ -97,6 +97,8 @@ pub trait Cloud: Send + Sync {
         value: &str,
         cancel: &CancellationToken,
     ) -> Answer<()>;
+    /// Removes a tag.
+    async fn delete_tag(&self, vm: &VmId, key: &str, cancel: &CancellationToken) -> Answer<()>;
     /// The disks of a VM.
     async fn disks(&self, vm: &VmId, cancel: &CancellationToken) -> Answer<Vec<Disk>>;
     /// Makes a disk.
@@ -240,6 +242,10 @@ impl Cloud for Client {
         cancel: &CancellationToken,
     ) -> Answer<()> {
         Self::create_tag(self, vm, key, value, cancel).await
+    }
+
+    async fn delete_tag(&self, vm: &VmId, key: &str, cancel: &CancellationToken) -> Answer<()> {
+        Self::delete_tag(self, vm, key, cancel).await
     }
 
     async fn disks(&self, vm: &VmId, cancel: &CancellationToken) -> Answer<Vec<Disk>> {

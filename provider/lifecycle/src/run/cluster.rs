@@ -137,7 +137,7 @@ impl Engine {
             },
         };
         match self.run_on(desired, birth, None, cancel) {
-            Ok(run) => run.to_the_end(approved, claimed).await,
+            Ok(run) => run.into_outcome(approved, claimed).await,
             Err(error) => nothing(error),
         }
     }
@@ -151,7 +151,7 @@ impl Engine {
         cancel: &CancellationToken,
     ) -> ClusterOutcome {
         match self.run_on(desired, record.id.birth, Some(record), cancel) {
-            Ok(run) => run.to_the_end(approved, true).await,
+            Ok(run) => run.into_outcome(approved, true).await,
             Err(error) => ClusterOutcome {
                 phase: Phase::AfterBootstrap,
                 record: Some(record.clone()),
@@ -359,7 +359,7 @@ impl Run<'_> {
     }
 
     /// Observe, plan, run the front, until the plan is empty or something stops it.
-    async fn to_the_end(mut self, approved: &PlanSummary, claimed: bool) -> ClusterOutcome {
+    async fn into_outcome(mut self, approved: &PlanSummary, claimed: bool) -> ClusterOutcome {
         let mut claimed = claimed;
         let mut last = None;
         let result = self.drive(approved, &mut claimed, &mut last).await;

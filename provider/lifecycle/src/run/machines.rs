@@ -755,6 +755,7 @@ impl Machines {
                     .lock()
                     .unwrap_or_else(PoisonError::into_inner)
                     .remove(id);
+                self.forget_tags(id, cancel).await;
                 Ok(())
             }
             Some(_) => Err(Error::refused(
@@ -762,6 +763,21 @@ impl Machines {
                     .seen(format!("{name}, machine {id}"))
                     .next("Apply again; if it stays, remove it in the console."),
             )),
+        }
+    }
+
+    /// Removes the tags of a machine that is gone: only then, since they are how it is found. The platform
+    /// may have dropped them itself; what stays does no harm.
+    async fn forget_tags(&self, id: &VmId, cancel: &CancellationToken) {
+        let Ok(tags) = self.cloud.tags(id, cancel).await else {
+            return;
+        };
+        for key in [VmTag::COMPLETION_KEY, VmTag::KEY] {
+            if tags.contains_key(key)
+                && let Err(error) = self.cloud.delete_tag(id, key, cancel).await
+            {
+                tracing::debug!(%id, key, %error, "the tag of a removed machine stays");
+            }
         }
     }
 

@@ -19,7 +19,7 @@ use crate::Error;
 use crate::error::Fault;
 use crate::plan::{Deviation, Drift, NodeSet, Plan, PlanSummary, Step, StepKind, approve};
 use crate::pool::{DesiredPool, ObservedPool, deviations, plan_destroy, target_indexes};
-use crate::seen::{MachineSeen, Seen};
+use crate::seen::{MachineSeen, Seen, absent_or_unknown};
 
 /// The end of a create or an update.
 pub struct PoolOutcome {
@@ -371,10 +371,7 @@ impl Run<'_> {
             observed
                 .machines
                 .entry(index)
-                .or_insert_with(|| match inventory.complete {
-                    true => Seen::Known(MachineSeen::Absent),
-                    false => Seen::Unknown("the listing of its zone is incomplete".to_owned()),
-                });
+                .or_insert_with(|| absent_or_unknown(inventory.complete));
         }
         observed.nodes = match seen(self.inside.kubernetes.nodes(self.cancel).await)? {
             Seen::Unknown(reason) => Seen::Unknown(reason),

@@ -45,7 +45,7 @@ impl super::Engine {
         let text = step.to_string();
         match &state {
             EventState::Started => {
-                tracing::info!(subject, step = text, reason = step.reason, "step started")
+                tracing::info!(subject, step = text, reason = step.reason, "step started");
             }
             EventState::Waiting(last) => tracing::debug!(subject, step = text, last, "waiting"),
             EventState::Finished => tracing::info!(subject, step = text, "step finished"),

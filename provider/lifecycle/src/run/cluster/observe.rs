@@ -17,7 +17,7 @@ use crate::ports::{EtcdService, NodeLook};
 use crate::run::machines::Inventory;
 use crate::run::record::RecordedCluster;
 use crate::run::side_by_side;
-use crate::seen::{MachineSeen, NodeSeen, Seen};
+use crate::seen::{MachineSeen, NodeSeen, Seen, absent_or_unknown};
 
 impl Run<'_> {
     /// One observation.
@@ -71,10 +71,7 @@ impl Run<'_> {
         depth: Depth,
     ) -> Result<Seen<MachineSeen>, Error> {
         let Some(found) = inventory.of(spec.node) else {
-            return Ok(match inventory.complete {
-                true => Seen::Known(MachineSeen::Absent),
-                false => Seen::Unknown("the listing of its zone is incomplete".to_owned()),
-            });
+            return Ok(absent_or_unknown(inventory.complete));
         };
         if !check_owner(found, self.record.id.birth)? {
             return Ok(Seen::Known(MachineSeen::Unclaimed));
@@ -150,7 +147,7 @@ impl Run<'_> {
         }
         let mut answers = side_by_side(8, work).await;
         answers.sort_by_key(|(node, _)| *node);
-        Ok(self.etcd_of(answers)?)
+        self.etcd_of(answers)
     }
 
     fn etcd_of(

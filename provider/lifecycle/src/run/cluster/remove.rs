@@ -73,9 +73,10 @@ impl Engine {
                 Path::root(),
                 "whether the cluster is gone could not be proved",
             )
-            .seen(match names.is_empty() {
-                true => "an incomplete listing of a zone".to_owned(),
-                false => names.join(", "),
+            .seen(if names.is_empty() {
+                "an incomplete listing of a zone".to_owned()
+            } else {
+                names.join(", ")
             })
             .allowed("complete listings without a machine of this birth")
             .next("Destroy again."),

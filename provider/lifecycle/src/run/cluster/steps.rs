@@ -33,7 +33,7 @@ impl Run<'_> {
         let this = &*self;
         let (alone, together): (Vec<&Step>, Vec<&Step>) = front
             .iter()
-            .partition(|step| this.changes_members(step, observed));
+            .partition(|step| changes_members(step, observed));
         let mut work = Vec::with_capacity(together.len());
         for step in together {
             work.push(this.told(step, this.one(step, observed)).boxed());
@@ -47,13 +47,6 @@ impl Run<'_> {
         }
         // Steps that ran side by side have all ended here: the first failure is told, none is cut off.
         results.into_iter().collect()
-    }
-
-    /// Whether a step adds a member to an etcd that lives.
-    fn changes_members(&self, step: &Step, observed: &ObservedCluster) -> bool {
-        observed.bootstrapped()
-            && step.kind == StepKind::MakeMachine
-            && step.object.machine().is_some_and(is_control_plane)
     }
 
     async fn one(&self, step: &Step, observed: &ObservedCluster) -> Result<(), Error> {
@@ -317,13 +310,7 @@ impl Run<'_> {
     /// Bootstraps etcd once: only when every control plane answers and none of them has a member, and on
     /// the first of them (Talos docs, bootstrap).
     async fn bootstrap(&self, step: &Step) -> Result<(), Error> {
-        let control_planes: Vec<NodeKey> = self
-            .desired
-            .machines()
-            .into_iter()
-            .map(|spec| spec.node)
-            .filter(|node| is_control_plane(*node))
-            .collect();
+        let control_planes = self.control_planes();
         let first = self.handle.network.address(self.desired.first());
         let limit = self.engine.settings.api_timeout;
         self.until(step, limit, || {
@@ -345,28 +332,12 @@ impl Run<'_> {
             .boxed()
         })
         .await?;
-        let wanted = control_planes.len();
         self.until(step, limit, || {
             async {
-                Ok(match self.etcd(&control_planes).await? {
-                    Seen::Known(Etcd::Members(members)) => {
-                        let ready = members
-                            .iter()
-                            .filter(|member| member.healthy && !member.learner)
-                            .count();
-                        if ready >= wanted {
-                            Probe::Ready(())
-                        } else {
-                            Probe::Pending(format!(
-                                "{ready} of {wanted} members of etcd are healthy"
-                            ))
-                        }
-                    }
-                    Seen::Known(Etcd::NotBootstrapped) => {
-                        Probe::Pending("etcd has not started yet".to_owned())
-                    }
-                    Seen::Unknown(reason) => Probe::Pending(reason),
-                })
+                Ok(self
+                    .missing_members()
+                    .await?
+                    .map_or(Probe::Ready(()), Probe::Pending))
             }
             .boxed()
         })
@@ -414,11 +385,40 @@ impl Run<'_> {
                     Err(Fault::Cancelled) => return Err(Error::Cancelled),
                     Err(fault) => return Ok(Probe::Pending(crate::error::chain(&fault))),
                 };
-                Ok(not_ready(&wanted, &nodes).map_or(Probe::Ready(()), Probe::Pending))
+                if let Some(waiting) = not_ready(&wanted, &nodes) {
+                    return Ok(Probe::Pending(waiting));
+                }
+                Ok(self
+                    .missing_members()
+                    .await?
+                    .map_or(Probe::Ready(()), Probe::Pending))
             }
             .boxed()
         })
         .await
+    }
+
+    /// Control planes that etcd does not count among its healthy members yet: the next one may be changed
+    /// only when it does.
+    async fn missing_members(&self) -> Result<Option<String>, Error> {
+        let control_planes = self.control_planes();
+        Ok(match self.etcd(&control_planes).await? {
+            Seen::Known(Etcd::Members(members)) => {
+                let ready = members
+                    .iter()
+                    .filter(|member| member.healthy && !member.learner)
+                    .count();
+                let wanted = control_planes.len();
+                (ready < wanted).then(|| format!("{ready} of {wanted} members of etcd are healthy"))
+            }
+            Seen::Known(Etcd::NotBootstrapped) => Some("etcd has not started yet".to_owned()),
+            Seen::Unknown(reason) => Some(reason),
+        })
+    }
+
+    fn control_planes(&self) -> Vec<NodeKey> {
+        let nodes = self.desired.machines().into_iter().map(|spec| spec.node);
+        nodes.filter(|node| is_control_plane(*node)).collect()
     }
 
     async fn complete(&self) -> Result<(), Error> {
@@ -462,6 +462,13 @@ impl Run<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether a step adds a member to an etcd that lives.
+fn changes_members(step: &Step, observed: &ObservedCluster) -> bool {
+    observed.bootstrapped()
+        && step.kind == StepKind::MakeMachine
+        && step.object.machine().is_some_and(is_control_plane)
 }
 
 /// Nodes that are missing or not ready, in words.

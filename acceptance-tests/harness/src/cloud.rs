@@ -7,13 +7,17 @@ use std::process::Stdio;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
+use sandbox::Addresses;
+use sandbox::admin::Client;
+
 use crate::{Binaries, Error, Terraform};
 
 /// A running sandbox; it ends with this value.
 #[derive(Debug)]
 pub struct Cloud {
     child: Child,
-    ready: serde_json::Value,
+    /// Where everything is.
+    pub addresses: Addresses,
     log: PathBuf,
 }
 
@@ -33,8 +37,10 @@ impl Cloud {
         let stderr = std::fs::File::create(&log).map_err(Error::file(&log))?;
         let program = binaries.sandbox.display().to_string();
         let mut child = Command::new(&binaries.sandbox)
+            // It ends with this process, however this one ends.
+            .arg("--until-stdin-ends")
             .args(arguments)
-            .stdin(Stdio::null())
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(stderr)
             .kill_on_drop(true)
@@ -53,22 +59,18 @@ impl Cloud {
             let text = std::fs::read_to_string(&log).unwrap_or_default();
             return Err(Error::Sandbox(text));
         };
-        let ready =
+        let addresses =
             serde_json::from_str(&line).map_err(|source| Error::Json { program, source })?;
-        Ok(Self { child, ready, log })
+        Ok(Self {
+            child,
+            addresses,
+            log,
+        })
     }
 
-    /// One of the addresses the sandbox announced, `""` when it announced none of that name.
-    pub fn address(&self, name: &str) -> &str {
-        self.ready
-            .get(name)
-            .and_then(serde_json::Value::as_str)
-            .unwrap_or_default()
-    }
-
-    /// The whole line the sandbox announced itself with.
-    pub fn ready(&self) -> &serde_json::Value {
-        &self.ready
+    /// The admin endpoint: inventory, faults, what happens from outside.
+    pub fn admin(&self) -> Client {
+        Client::new(&self.addresses.admin)
     }
 
     /// The file that holds the sandbox's log.
@@ -78,12 +80,24 @@ impl Cloud {
 
     /// The settings of the provider that reach this sandbox, as environment variables.
     pub fn environment(&self) -> Vec<(&'static str, OsString)> {
+        let Addresses {
+            api,
+            api_scheme,
+            client_id,
+            client_secret,
+            proxy,
+            charts,
+            ..
+        } = &self.addresses;
         vec![
-            ("CLOUDTEMPLE_HTTP_ADDR", self.address("api").into()),
-            ("CLOUDTEMPLE_CLIENT_ID", self.address("client_id").into()),
-            ("CLOUDTEMPLE_SECRET_ID", self.address("secret_id").into()),
-            ("MANAGEDK8S_PROXY_URL", self.address("proxy").into()),
-            ("MANAGEDK8S_CHART_MIRROR", self.address("charts").into()),
+            ("CLOUDTEMPLE_HTTP_ADDR", api.into()),
+            ("CLOUDTEMPLE_HTTP_SCHEME", api_scheme.into()),
+            ("CLOUDTEMPLE_CLIENT_ID", client_id.into()),
+            ("CLOUDTEMPLE_SECRET_ID", client_secret.into()),
+            ("MANAGEDK8S_PROXY_URL", proxy.into()),
+            ("MANAGEDK8S_CHART_MIRROR", charts.into()),
+            // The sandbox has no gateway that counts requests.
+            ("MANAGEDK8S_REQUESTS_PER_SECOND", "1000".into()),
         ]
     }
 

@@ -3,12 +3,20 @@
 use std::sync::{Arc, OnceLock};
 
 use framework::{Diagnostics, Path, Value};
+use helm::source::Fetcher;
+use lifecycle::ClusterAccess;
+use lifecycle::Engine;
+use lifecycle::run::{Key, Settings as RunSettings};
 use openiaas::Client;
-use product::Birth;
 use secret::{ClusterKey, Identity};
-use transport::{Dialer, SharedClock, SystemClock, Trust};
+use transport::{CancellationToken, Dialer, SharedClock, SystemClock, Trust, http_client};
+
+use crate::handle::Handle;
 
 use crate::settings::{HeldKey, Settings};
+
+/// What every client calls itself: the platform's gateway is said to filter unusual agents.
+const USER_AGENT: &str = concat!("terraform-provider-managedk8s/", env!("CARGO_PKG_VERSION"));
 
 /// Shared by all calls of one provider configuration.
 pub struct Data {
@@ -17,6 +25,7 @@ pub struct Data {
     /// Time.
     pub clock: SharedClock,
     cloud: OnceLock<Client>,
+    engine: tokio::sync::OnceCell<Engine>,
 }
 
 impl Data {
@@ -26,6 +35,7 @@ impl Data {
             settings,
             clock: SystemClock::shared(),
             cloud: OnceLock::new(),
+            engine: tokio::sync::OnceCell::new(),
         }
     }
 
@@ -44,8 +54,7 @@ impl Data {
             "client_id",
             "CLOUDTEMPLE_CLIENT_ID",
         )?;
-        let agent = concat!("terraform-provider-managedk8s/", env!("CARGO_PKG_VERSION"));
-        let mut settings = openiaas::Settings::new(endpoint, credentials, agent);
+        let mut settings = openiaas::Settings::new(endpoint, credentials, USER_AGENT);
         settings.requests_per_second = self.settings.requests_per_second;
         settings.burst = self.settings.requests_per_second;
         settings.trust = self.trust()?;
@@ -90,35 +99,74 @@ impl Data {
         }
     }
 
-    /// The key of a cluster.
+    /// Where charts come from.
+    fn charts(&self) -> Result<Fetcher, Diagnostics> {
+        let http = http_client(&self.trust()?, &Dialer::direct(), USER_AGENT).map_err(|error| {
+            Diagnostics::one_error("cannot make a client for charts", chain(&error))
+        })?;
+        let fetcher = Fetcher::new(http, Arc::clone(&self.clock));
+        match &self.settings.chart_mirror {
+            Value::Known(mirror) => fetcher.mirror(mirror).map_err(|error| {
+                Diagnostics::one_error_at(
+                    Path::of("chart_mirror"),
+                    "chart_mirror cannot be used",
+                    format!(
+                        "Seen: {mirror:?}\n{}\nGive the base URL of a mirror, http or https.",
+                        chain(&error)
+                    ),
+                )
+            }),
+            Value::Null => Ok(fetcher),
+            Value::Unknown => Err(unknown("chart_mirror")),
+        }
+    }
+
+    /// The executors, made once: logs in, so that the tenant is known.
     ///
     /// # Errors
     ///
-    /// No key, or the key of another cluster.
-    pub fn cluster_key(
-        &self,
-        tenant: &str,
-        identifier: &str,
-        birth: Birth,
-    ) -> Result<ClusterKey, Diagnostics> {
-        let birth = secret::Birth::from_bytes(*birth.as_bytes());
-        match &self.settings.key {
-            Value::Known(HeldKey::Root(root)) => {
-                Ok(root.cluster_key(birth, &Identity { tenant, identifier }))
-            }
-            Value::Known(HeldKey::Cluster(key)) if key.birth() == birth => Ok(key.clone()),
-            Value::Known(HeldKey::Cluster(key)) => Err(Diagnostics::one_error_at(
-                Path::of("cluster_key"),
-                "cluster_key is the key of another cluster",
+    /// A setting that is missing or unknown at this time, or a refused login.
+    pub async fn engine(&self, cancel: &CancellationToken) -> Result<&Engine, Diagnostics> {
+        self.engine
+            .get_or_try_init(|| self.make_engine(cancel))
+            .await
+    }
+
+    async fn make_engine(&self, cancel: &CancellationToken) -> Result<Engine, Diagnostics> {
+        let key = match &self.settings.key {
+            Value::Known(HeldKey::Root(key)) => Key::Root(key.clone()),
+            Value::Known(HeldKey::Cluster(key)) => Key::Cluster(Box::new(key.clone())),
+            Value::Known(HeldKey::None) | Value::Null => return Err(no_key()),
+            Value::Unknown => return Err(unknown("key")),
+        };
+        let cloud = self.cloud()?;
+        let dialer = self.dialer()?;
+        let charts = self.charts()?;
+        let tenant = cloud.tenant(cancel).await.map_err(|error| {
+            Diagnostics::one_error(
+                "cannot log in to the API",
                 format!(
-                    "Seen: a key of birth {}\nAllowed: a key of birth {birth}, cluster {identifier}\nSet the key made by \
-                     `terraform-provider-managedk8s key cluster` for this cluster, or the root key.",
-                    key.birth()
+                    "Seen: {}\nAsked: {}\nCheck address, client_id and secret_id of the provider block (or \
+                     CLOUDTEMPLE_HTTP_ADDR, CLOUDTEMPLE_CLIENT_ID, CLOUDTEMPLE_SECRET_ID), and that this machine's \
+                     address is allowed by the tenant.",
+                    chain(&error),
+                    cloud.endpoint(),
                 ),
-            )),
-            Value::Known(HeldKey::None) | Value::Null => Err(no_key()),
-            Value::Unknown => Err(unknown("key")),
-        }
+            )
+        })?;
+        let settings = RunSettings {
+            parallelism: self.settings.create_parallelism,
+            ..RunSettings::default()
+        };
+        let access = ClusterAccess::new(dialer, Arc::clone(&self.clock), USER_AGENT, charts);
+        Ok(Engine::new(
+            Arc::new(cloud),
+            Arc::new(access),
+            Arc::clone(&self.clock),
+            key,
+            tenant,
+            settings,
+        ))
     }
 
     /// Refuses to go on without the root key, which alone can make clusters.
@@ -126,7 +174,7 @@ impl Data {
     /// # Errors
     ///
     /// No root key.
-    pub fn needs_root_key(&self) -> Result<(), Diagnostics> {
+    pub fn can_create(&self) -> Result<(), Diagnostics> {
         match &self.settings.key {
             Value::Known(HeldKey::Root(_)) => Ok(()),
             Value::Known(HeldKey::Cluster(_)) => Err(Diagnostics::one_error_at(
@@ -138,6 +186,39 @@ impl Data {
             Value::Known(HeldKey::None) | Value::Null => Err(no_key()),
             Value::Unknown => Err(unknown("key")),
         }
+    }
+
+    /// The key of a cluster, for credentials minted without any call.
+    ///
+    /// # Errors
+    ///
+    /// No key, or the key of another cluster.
+    pub fn cluster_key(&self, handle: &Handle) -> Result<ClusterKey, Diagnostics> {
+        let birth = handle.birth()?;
+        let identity = Identity {
+            tenant: &handle.tenant,
+            identifier: &handle.identifier,
+        };
+        let key = match &self.settings.key {
+            Value::Known(HeldKey::Root(root)) => root.cluster_key(birth, &identity),
+            Value::Known(HeldKey::Cluster(key)) => key.clone(),
+            Value::Known(HeldKey::None) | Value::Null => return Err(no_key()),
+            Value::Unknown => return Err(unknown("key")),
+        };
+        if key.fingerprint() == handle.key_fingerprint {
+            return Ok(key);
+        }
+        Err(Diagnostics::one_error_at(
+            Path::of("key"),
+            "another key than the cluster was made with",
+            format!(
+                "Seen: a key with fingerprint {}\nAllowed: the key with fingerprint {}\nSet MANAGEDK8S_KEY, or \
+                 MANAGEDK8S_CLUSTER_KEY, to the key that cluster {} was made with.",
+                key.fingerprint(),
+                handle.key_fingerprint,
+                handle.identifier
+            ),
+        ))
     }
 }
 

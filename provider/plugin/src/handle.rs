@@ -2,14 +2,18 @@
 //! that they discover nothing.
 
 use framework::{Diagnostics, Dynamic, FromValue, Path, ToValue, Type};
+use lifecycle::cluster::Infrastructure;
+use lifecycle::run::ClusterHandle;
 use product::catalogue::ClusterFacts;
 use product::{
-    AddressRange, Birth, Checked, Contract, Identifier, KubernetesRelease, LoadBalancerMode,
-    NetworkPlan, NetworkSettings, NodeNetwork, Offering, PodNetwork, Problem, PublicZone, Region,
-    ServiceNetwork, TalosVersion, Topology, Zone, Zones,
+    AddressRange, Birth, Checked, ClusterId, Contract, Identifier, KubernetesRelease,
+    LoadBalancerMode, NetworkPlan, NetworkSettings, NodeNetwork, Offering, PodNetwork, Problem,
+    PublicZone, Region, ServiceNetwork, TalosVersion, Topology, Zone, Zones,
 };
 
-use crate::problems::report;
+use talos::CaCertificates;
+
+use crate::problems::{diagnostic, report};
 
 /// The CA certificates of a cluster, PEM. Public: only the keys are derived again when they are needed.
 #[derive(Clone, Debug, PartialEq, Eq, FromValue, ToValue)]
@@ -93,6 +97,8 @@ pub struct Handle {
     pub network: HandleNetwork,
     /// What the tenant provides.
     pub infrastructure: HandleInfrastructure,
+    /// GB of Ceph on each of the first three workers of a devtest cluster; 0 in production.
+    pub worker_ceph_gb: u32,
     /// Form of the machine configuration.
     pub contract: String,
     /// Release of Talos.
@@ -150,6 +156,7 @@ pub fn handle_type() -> Type {
                 ("storage_repository", text()),
             ]),
         ),
+        ("worker_ceph_gb", Type::Number),
         ("contract", text()),
         ("talos_version", text()),
         ("kubernetes_version", text()),
@@ -167,6 +174,8 @@ pub struct KnownFacts {
     pub talos: TalosVersion,
     /// The form of machine configurations.
     pub contract: Contract,
+    /// GB of Ceph on each of the first three workers of a devtest cluster.
+    pub worker_ceph_gb: u32,
 }
 
 impl KnownFacts {
@@ -185,14 +194,17 @@ impl KnownFacts {
             zones,
             network,
             talos: text("talos_version")?,
+            contract: text("contract")?,
             kubernetes: text("kubernetes_version")?,
         };
+        let worker_ceph_gb = handle.member("worker_ceph_gb")?.get().ok()?;
         match raw.check() {
             Ok((facts, talos, contract)) => Some(Self {
                 facts,
                 infrastructure,
                 talos,
                 contract,
+                worker_ceph_gb,
             }),
             Err(problem) => {
                 let problem = problem.under(&product::Path::of("cluster"));
@@ -211,13 +223,14 @@ struct RawFacts {
     zones: Vec<String>,
     network: HandleNetwork,
     talos: String,
+    contract: String,
     kubernetes: String,
 }
 
 impl RawFacts {
     fn check(&self) -> Checked<(ClusterFacts, TalosVersion, Contract)> {
         let talos = TalosVersion::parse(&self.talos)?;
-        let contract = talos.contract()?;
+        let contract = Contract::parse(&self.contract)?;
         let zones = self
             .zones
             .iter()
@@ -268,15 +281,106 @@ fn network_plan(network: &HandleNetwork) -> Checked<NetworkPlan> {
 }
 
 impl Handle {
+    /// The birth, as keys are derived from it.
+    ///
+    /// # Errors
+    ///
+    /// A text that is none.
+    pub fn birth(&self) -> Result<secret::Birth, Diagnostics> {
+        Birth::parse(&self.birth)
+            .map(|birth| secret::Birth::from_bytes(*birth.as_bytes()))
+            .map_err(|problem| {
+                Diagnostics::from(diagnostic(
+                    &problem.under(&product::Path::of("cluster.birth")),
+                ))
+            })
+    }
+
     /// Reads a handle that must be wholly known, as at apply.
+    ///
+    /// # Errors
+    ///
+    /// What of it is null, unknown or of the wrong type.
     pub fn read(value: &Dynamic) -> Result<Self, Diagnostics> {
         Self::from_value(value, &Path::of("cluster"))
     }
 
-    /// The birth.
-    pub fn birth(&self) -> Checked<Birth> {
-        Birth::parse(&self.birth)
-            .map_err(|problem| Box::new(problem.under(&product::Path::of("cluster.birth"))))
+    /// The executors' form of it.
+    ///
+    /// # Errors
+    ///
+    /// A part that this provider did not write.
+    pub fn cluster(&self) -> Result<ClusterHandle, Diagnostics> {
+        self.checked().map_err(|problem| {
+            Diagnostics::from(diagnostic(&problem.under(&product::Path::of("cluster"))))
+        })
+    }
+
+    fn checked(&self) -> Checked<ClusterHandle> {
+        let raw = RawFacts {
+            identifier: self.identifier.clone(),
+            offering: self.offering.clone(),
+            topology: self.topology.clone(),
+            region: self.region.clone(),
+            zones: self.zones.clone(),
+            network: self.network.clone(),
+            talos: self.talos_version.clone(),
+            contract: self.contract.clone(),
+            kubernetes: self.kubernetes_version.clone(),
+        };
+        let (facts, talos, contract) = raw.check()?;
+        let Authorities {
+            talos: talos_ca,
+            kubernetes,
+            aggregator,
+            etcd,
+        } = self.certificate_authorities.clone();
+        Ok(ClusterHandle {
+            id: ClusterId {
+                identifier: facts.identifier,
+                birth: Birth::parse(&self.birth)?,
+            },
+            key_fingerprint: self.key_fingerprint.clone(),
+            cas: CaCertificates {
+                talos: talos_ca,
+                kubernetes,
+                aggregator,
+                etcd,
+            }
+            .into(),
+            offering: facts.offering,
+            topology: facts.topology,
+            region: facts.region,
+            zones: facts.zones,
+            kubernetes: facts.kubernetes,
+            talos,
+            contract,
+            network: facts.network,
+            public_zone: facts.public_zone,
+            load_balancer: facts.load_balancer,
+            gateway_api: facts.gateway_api,
+            endpoint: None,
+            infrastructure: self.infrastructure.lifecycle(),
+            worker_ceph_gb: self.worker_ceph_gb,
+        })
+    }
+}
+
+impl HandleInfrastructure {
+    /// The executors' form of it.
+    pub fn lifecycle(&self) -> Infrastructure {
+        let Self {
+            template,
+            network,
+            backup_policy,
+            storage_repository,
+        } = self.clone();
+        Infrastructure {
+            template,
+            network,
+            backup_policy,
+            storage_repository,
+        }
     }
 }
 
@@ -323,6 +427,7 @@ mod tests {
                 backup_policy: "nobackup".into(),
                 storage_repository: None,
             },
+            worker_ceph_gb: 0,
             contract: "1.13".into(),
             talos_version: "1.13.9".into(),
             kubernetes_version: "1.36.3".into(),

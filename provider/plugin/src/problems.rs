@@ -31,3 +31,16 @@ pub fn diagnostic(problem: &Problem) -> Diagnostic {
 pub fn report<'p>(problems: impl IntoIterator<Item = &'p Problem>, diagnostics: &mut Diagnostics) {
     diagnostics.extend(problems.into_iter().map(diagnostic));
 }
+
+/// An executor's error as messages.
+pub fn error(error: lifecycle::Error) -> Diagnostics {
+    Diagnostics::from(diagnostic(&error.problem()))
+}
+
+/// A problem that must not fail the call: core would mark a working object for replacement.
+pub fn warning(problem: &Problem) -> Diagnostic {
+    Diagnostic {
+        severity: Severity::Warning,
+        ..diagnostic(problem)
+    }
+}

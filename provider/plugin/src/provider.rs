@@ -3,12 +3,15 @@
 use std::sync::Arc;
 
 use framework::{
-    ConfigureRequest, ConfigureResponse, Diagnostics, Provider, Resource, Schema, async_trait,
+    ConfigureRequest, ConfigureResponse, DataSource, Diagnostics, EphemeralResource, Function,
+    Provider, Resource, Schema, async_trait,
 };
 
 use crate::addon::Addon;
 use crate::clients::Data;
 use crate::cluster::ManagedCluster;
+use crate::data_sources::{Cluster, Versions};
+use crate::ephemeral::{GeneratedPassword, Kubeconfig, Talosconfig};
 use crate::settings::{self, Settings};
 use crate::worker_pool::WorkerPool;
 
@@ -48,5 +51,21 @@ impl Provider for ManagedK8s {
             Arc::new(WorkerPool),
             Arc::new(Addon),
         ]
+    }
+
+    fn data_sources(&self) -> Vec<Arc<dyn DataSource<Data>>> {
+        vec![Arc::new(Versions), Arc::new(Cluster)]
+    }
+
+    fn ephemeral_resources(&self) -> Vec<Arc<dyn EphemeralResource<Data>>> {
+        vec![
+            Arc::new(Kubeconfig),
+            Arc::new(Talosconfig),
+            Arc::new(GeneratedPassword),
+        ]
+    }
+
+    fn functions(&self) -> Vec<Arc<dyn Function>> {
+        crate::functions::all()
     }
 }

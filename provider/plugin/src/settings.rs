@@ -170,7 +170,7 @@ impl Settings {
     pub fn read(config: &Dynamic, environment: Environment<'_>) -> Result<Self, Diagnostics> {
         let block: Block = config.get()?;
         let mut problems = Diagnostics::new();
-        let mut text = |value: &Value<String>, variable: &str| match value {
+        let text = |value: &Value<String>, variable: &str| match value {
             Value::Null => environment(variable).map_or(Value::Null, Value::Known),
             other => other.clone(),
         };

@@ -22,15 +22,14 @@ pub(crate) struct Inside {
 impl Engine {
     /// The doors into the cluster of a handle; another key than it was made with is refused before any call.
     pub(crate) fn inside(&self, cluster: &ClusterHandle) -> Result<Inside, Error> {
-        let fingerprint = self.key.fingerprint();
-        if matches!(*self.key, super::Key::Root(_)) && fingerprint != cluster.key_fingerprint {
-            return Err(other_key(&cluster.key_fingerprint, &fingerprint));
-        }
         let id = &cluster.id;
         let stored = cluster.cas.clone().into();
         let minted = self
             .key
             .mint(&self.tenant, &id.identifier, id.birth, Some(&stored))?;
+        if minted.fingerprint != cluster.key_fingerprint {
+            return Err(other_key(&cluster.key_fingerprint, &minted.fingerprint));
+        }
         Ok(Inside {
             nodes: self.access.nodes(&minted.pki)?,
             kubernetes: self

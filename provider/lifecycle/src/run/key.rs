@@ -19,19 +19,11 @@ pub enum Key {
 pub struct MintedKey {
     /// Everything secret of the cluster.
     pub pki: ClusterPki,
-    /// The public name of the key it came from.
+    /// The public name of the cluster's key, the same whichever key it came from.
     pub fingerprint: String,
 }
 
 impl Key {
-    /// The public name of the key.
-    pub fn fingerprint(&self) -> String {
-        match self {
-            Self::Root(key) => key.fingerprint(),
-            Self::Cluster(key) => key.fingerprint(),
-        }
-    }
-
     /// The key of a cluster.
     fn cluster_key(
         &self,
@@ -80,7 +72,7 @@ impl Key {
         };
         Ok(MintedKey {
             pki: pki.map_err(Error::Pki)?,
-            fingerprint: self.fingerprint(),
+            fingerprint: key.fingerprint(),
         })
     }
 }

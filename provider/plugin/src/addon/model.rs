@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use framework::{Dynamic, FromValue, ToValue, Value};
-use lifecycle::addon::{ChartSource, DesiredAddon};
+use lifecycle::addon::{ChartSource, DesiredAddon, OWNER_ADDON};
 use product::catalogue::{Component, component};
 use product::rules::AddonInput;
 use serde_json::Value as Json;
@@ -88,6 +88,7 @@ impl AddonModel {
                 secret_values_fingerprint: String::new(),
                 objects: Vec::new(),
                 timeout_minutes: 10,
+                owner: OWNER_ADDON.to_owned(),
             }
         };
         desired.namespace = text(&self.namespace)?.to_owned();

@@ -4,6 +4,7 @@ mod model;
 mod plan;
 mod resource;
 mod schema;
+pub mod state;
 
 pub use model::ClusterModel;
 pub use resource::ManagedCluster;

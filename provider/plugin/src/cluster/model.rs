@@ -267,6 +267,7 @@ impl ClusterModel {
                 backup_policy: text(&infrastructure.backup_policy)?.to_owned(),
                 storage_repository: infrastructure.storage_repository.clone().settled()?,
             },
+            endpoint: None,
             network_chart: text(&self.cilium_version)?.to_owned(),
         })
     }

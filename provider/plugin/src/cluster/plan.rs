@@ -273,6 +273,15 @@ fn handle(desired: Option<&DesiredCluster>, prior: &Dynamic) -> Dynamic {
     Dynamic::object(members)
 }
 
+/// GB of Ceph on each of the first three workers: storage lies there in devtest.
+fn worker_ceph_gb(desired: &DesiredCluster) -> u32 {
+    if desired.topology.storage_workers() > 0 {
+        desired.storage.ceph_gb_per_node
+    } else {
+        0
+    }
+}
+
 /// Members of the handle that follow from the configuration.
 pub fn public_members(desired: &DesiredCluster) -> Vec<(&'static str, Dynamic)> {
     let text = |value: &dyn std::fmt::Display| Dynamic::string(value.to_string());
@@ -347,6 +356,7 @@ pub fn public_members(desired: &DesiredCluster) -> Vec<(&'static str, Dynamic)> 
                 ),
             ]),
         ),
+        ("worker_ceph_gb", worker_ceph_gb(desired).to_value()),
         ("contract", text(&desired.contract)),
         ("talos_version", text(&desired.talos)),
         ("kubernetes_version", text(&desired.kubernetes)),

@@ -1,16 +1,82 @@
 //! The resource as the framework calls it.
 
-use framework::{
-    CreateRequest, CreateResponse, DeleteRequest, DeleteResponse, Diagnostics, IdentitySchema,
-    ModifyPlanRequest, ModifyPlanResponse, Outcome, ReadRequest, ReadResponse, Resource, Schema,
-    UpdateRequest, UpdateResponse, ValidateConfigRequest, async_trait,
-};
+use std::time::Duration;
 
-use super::{TYPE_NAME, plan, schema};
+use super::state::{imported, kubeconfig, write};
+use super::{ClusterModel, TYPE_NAME, plan, schema};
+use crate::attributes::{Timeouts, approval};
 use crate::clients::Data;
+use crate::deadline::within;
+use crate::handle::Handle;
+use crate::problems::{diagnostic, error, warning};
+use crate::protection;
+use framework::{
+    CreateRequest, CreateResponse, DeleteRequest, DeleteResponse, Diagnostics, Dynamic,
+    IdentitySchema, ImportRequest, ImportResponse, ModifyPlanRequest, ModifyPlanResponse, Outcome,
+    Path, ReadRequest, ReadResponse, Resource, Schema, ToValue, UpdateRequest, UpdateResponse,
+    ValidateConfigRequest, async_trait,
+};
+use lifecycle::cluster::DesiredCluster;
+use lifecycle::run::{ClusterOutcome, ClusterRead, ClusterRecord, Phase};
+use product::ClusterId;
 
-/// `ManagedCluster`.
+/// `managedk8s_cluster`.
 pub struct ManagedCluster;
+
+/// What an apply works on.
+struct Job {
+    desired: DesiredCluster,
+    limit: Duration,
+}
+
+impl Job {
+    /// From a plan whose configuration is wholly known.
+    fn new(
+        planned: &Dynamic,
+        prior: Option<&ClusterModel>,
+        minutes: u64,
+    ) -> Result<Self, Diagnostics> {
+        let model: ClusterModel = planned.get()?;
+        let desired = model.desired(prior).ok_or_else(|| {
+            Diagnostics::one_error(
+                "configuration is not complete",
+                "A value that the plan depended on is still unknown or not valid. Plan again.",
+            )
+        })?;
+        let timeouts = model.timeouts.known().unwrap_or_default();
+        let configured = if prior.is_some() {
+            timeouts.update
+        } else {
+            timeouts.create
+        };
+        Ok(Self {
+            desired,
+            limit: Timeouts::limit(&configured, Duration::from_mins(minutes)),
+        })
+    }
+}
+
+/// What identifies the cluster of a state.
+fn record(handle: &Handle) -> Result<ClusterRecord, Diagnostics> {
+    let cluster = handle.cluster()?;
+    Ok(ClusterRecord {
+        id: cluster.id,
+        key_fingerprint: cluster.key_fingerprint,
+        cas: cluster.cas,
+    })
+}
+
+fn handle_of(state: &Dynamic) -> Result<Handle, Diagnostics> {
+    state.get_at(&Path::of("handle"))
+}
+
+fn identity(state: &Dynamic) -> Option<Dynamic> {
+    let handle = state.member("handle")?;
+    Some(Dynamic::object([
+        ("identifier", handle.member("identifier")?.clone()),
+        ("birth", handle.member("birth")?.clone()),
+    ]))
+}
 
 #[async_trait]
 impl Resource<Data> for ManagedCluster {
@@ -42,31 +108,233 @@ impl Resource<Data> for ManagedCluster {
         plan::plan(&request, response)
     }
 
-    async fn create(
-        &self,
-        _request: CreateRequest<Data>,
-        _response: &mut CreateResponse,
-    ) -> Outcome {
-        Err(Diagnostics::one_error("not there yet", ""))
+    async fn create(&self, request: CreateRequest<Data>, response: &mut CreateResponse) -> Outcome {
+        let job = Job::new(&request.plan, None, 45)?;
+        request.data.can_create()?;
+        let engine = request.data.engine(&request.cancel).await?;
+        let approved = approval(&request.plan);
+        let outcome = within(job.limit, &request.cancel, |cancel| async move {
+            engine
+                .create_cluster(&job.desired, &approved, &cancel)
+                .await
+        })
+        .await;
+        let desired = Job::new(&request.plan, None, 45)?.desired;
+        if let Some(record) = &outcome.record {
+            let state = write(
+                &request.plan,
+                &desired,
+                record,
+                &outcome.drift,
+                engine.tenant(),
+                &request.data,
+            );
+            response.identity = identity(&state);
+            response.state = Some(state);
+        }
+        settle_create(outcome, response)
     }
 
-    async fn read(&self, _request: ReadRequest<Data>, _response: &mut ReadResponse) -> Outcome {
-        Err(Diagnostics::one_error("not there yet", ""))
+    async fn read(&self, request: ReadRequest<Data>, response: &mut ReadResponse) -> Outcome {
+        let engine = request.data.engine(&request.cancel).await?;
+        if is_import(&request.state) {
+            let id = import_id(&request.state)?;
+            let recorded = engine
+                .find_cluster(&id, &request.cancel)
+                .await
+                .map_err(error)?;
+            let state = imported(&recorded, engine.tenant(), &request.data);
+            let state = refreshed(
+                &recorded.desired,
+                &recorded.record,
+                state,
+                engine,
+                &request,
+                response,
+            )
+            .await?;
+            response.identity = identity(&state);
+            response.state = Some(state);
+            return Ok(());
+        }
+        let model: ClusterModel = request.state.get()?;
+        let handle = handle_of(&request.state)?;
+        let record = record(&handle)?;
+        let Some(desired) = model.desired(Some(&model)) else {
+            return Err(Diagnostics::one_error(
+                "state cannot be read",
+                "The state of this cluster holds values that this version of the provider does not accept. Use the \
+                 version that wrote it.",
+            ));
+        };
+        let mut state = request.state.clone();
+        state.set_at(&Path::of("kubeconfig"), kubeconfig(&handle, &request.data));
+        match engine
+            .read_cluster(&desired, &record, &request.cancel)
+            .await
+            .map_err(error)?
+        {
+            ClusterRead::Gone => response.state = None,
+            ClusterRead::Unreachable(problem) => {
+                response.diagnostics.extend([diagnostic(&problem)]);
+                response.state = Some(state);
+            }
+            ClusterRead::Seen { drift, warnings } => {
+                response.diagnostics.extend(warnings.iter().map(diagnostic));
+                state.set_at(&Path::of("drift"), drift.as_map().to_value());
+                response.identity = identity(&state);
+                response.state = Some(state);
+            }
+        }
+        Ok(())
     }
 
-    async fn update(
-        &self,
-        _request: UpdateRequest<Data>,
-        _response: &mut UpdateResponse,
-    ) -> Outcome {
-        Err(Diagnostics::one_error("not there yet", ""))
+    async fn update(&self, request: UpdateRequest<Data>, response: &mut UpdateResponse) -> Outcome {
+        let prior: ClusterModel = request.prior_state.get()?;
+        let handle = handle_of(&request.prior_state)?;
+        let record = record(&handle)?;
+        let job = Job::new(&request.plan, Some(&prior), 60)?;
+        let engine = request.data.engine(&request.cancel).await?;
+        let approved = approval(&request.plan);
+        let desired = &job.desired;
+        let outcome = within(job.limit, &request.cancel, |cancel| {
+            let (record, approved) = (&record, &approved);
+            async move {
+                engine
+                    .update_cluster(desired, record, approved, &cancel)
+                    .await
+            }
+        })
+        .await;
+        match &outcome.error {
+            None => {
+                let state = write(
+                    &request.plan,
+                    desired,
+                    &record,
+                    &outcome.drift,
+                    engine.tenant(),
+                    &request.data,
+                );
+                response.identity = identity(&state);
+                response.state = Some(state);
+                Ok(())
+            }
+            // What is not reached yet keeps its old value, so that the next plan shows it again.
+            Some(failure) => {
+                let mut state = request.prior_state.clone();
+                state.set_at(&Path::of("drift"), outcome.drift.as_map().to_value());
+                response.identity = identity(&state);
+                response.state = Some(state);
+                Err(error_of(failure))
+            }
+        }
     }
 
-    async fn delete(
-        &self,
-        _request: DeleteRequest<Data>,
-        _response: &mut DeleteResponse,
-    ) -> Outcome {
-        Err(Diagnostics::one_error("not there yet", ""))
+    async fn delete(&self, request: DeleteRequest<Data>, response: &mut DeleteResponse) -> Outcome {
+        protection::check_destroy(&request.prior_state, &request.planned_private)?;
+        let handle = handle_of(&request.prior_state)?;
+        let record = record(&handle)?;
+        let engine = request.data.engine(&request.cancel).await?;
+        let limit = request.prior_state.get::<ClusterModel>().map(|model| {
+            Timeouts::limit(
+                &model.timeouts.known().unwrap_or_default().delete,
+                Duration::from_mins(30),
+            )
+        })?;
+        let removed = within(limit, &request.cancel, |cancel| {
+            let record = &record;
+            async move { engine.delete_cluster(record, &cancel).await }
+        })
+        .await;
+        let _ = response;
+        removed.map(drop).map_err(error)
     }
+
+    async fn import_state(
+        &self,
+        request: ImportRequest<Data>,
+        response: &mut ImportResponse,
+    ) -> Outcome {
+        let id = match &request.identity {
+            Some(identity) => identity_id(identity)?,
+            None => ClusterId::parse(&request.id)
+                .map_err(|problem| Diagnostics::from(diagnostic(&problem)))?,
+        };
+        response.state = Some(Dynamic::object([("id", Dynamic::string(id.to_string()))]));
+        Ok(())
+    }
+}
+
+/// What a create means for the state (design law 6).
+fn settle_create(outcome: ClusterOutcome, response: &mut CreateResponse) -> Outcome {
+    let Some(failure) = &outcome.error else {
+        return Ok(());
+    };
+    let interrupted = outcome.interrupted();
+    match outcome.phase {
+        Phase::Nothing => {
+            response.state = None;
+            Err(error_of(failure))
+        }
+        // Core fails an interrupted run by itself; an error would taint machines that run.
+        _ if interrupted => {
+            response.diagnostics.extend([warning(&failure.problem())]);
+            Ok(())
+        }
+        Phase::BeforeBootstrap => Err(error_of(failure)),
+        Phase::AfterBootstrap => {
+            response.diagnostics.extend([warning(&failure.problem())]);
+            Ok(())
+        }
+    }
+}
+
+fn error_of(failure: &lifecycle::Error) -> Diagnostics {
+    Diagnostics::from(diagnostic(&failure.problem()))
+}
+
+/// Whether a state is only what an import left.
+fn is_import(state: &Dynamic) -> bool {
+    state.member("handle").is_none_or(Dynamic::is_null)
+}
+
+fn import_id(state: &Dynamic) -> Result<ClusterId, Diagnostics> {
+    let text = state
+        .member("id")
+        .and_then(Dynamic::as_str)
+        .unwrap_or_default();
+    ClusterId::parse(text).map_err(|problem| Diagnostics::from(diagnostic(&problem)))
+}
+
+/// The id that an identity names.
+fn identity_id(identity: &Dynamic) -> Result<ClusterId, Diagnostics> {
+    let text = |name: &str| {
+        identity
+            .member(name)
+            .and_then(Dynamic::as_str)
+            .unwrap_or_default()
+    };
+    ClusterId::parse(&format!("{}/{}", text("identifier"), text("birth")))
+        .map_err(|problem| Diagnostics::from(diagnostic(&problem)))
+}
+
+/// The drift of an imported cluster, as a refresh finds it.
+async fn refreshed(
+    desired: &DesiredCluster,
+    record: &ClusterRecord,
+    mut state: Dynamic,
+    engine: &lifecycle::Engine,
+    request: &ReadRequest<Data>,
+    response: &mut ReadResponse,
+) -> Result<Dynamic, Diagnostics> {
+    if let ClusterRead::Seen { drift, warnings } = engine
+        .read_cluster(desired, record, &request.cancel)
+        .await
+        .map_err(error)?
+    {
+        response.diagnostics.extend(warnings.iter().map(diagnostic));
+        state.set_at(&Path::of("drift"), drift.as_map().to_value());
+    }
+    Ok(state)
 }

@@ -10,7 +10,7 @@ use crate::handle::handle_type;
 pub fn identity() -> IdentitySchema {
     IdentitySchema::new()
         .required("identifier", Type::String, "The cluster's identifier.")
-        .optional(
+        .required(
             "birth",
             Type::String,
             "The cluster's birth, 32 hexadecimal digits.",

@@ -99,11 +99,7 @@ impl PoolModel {
     pub fn desired(&self, facts: &KnownFacts) -> Option<DesiredPool> {
         let whole = |value: &Value<i64>| value.clone().known();
         let topology = facts.facts.topology;
-        let default_ceph = if topology.storage_workers() > 0 {
-            i64::from(topology.minimum_ceph_gb())
-        } else {
-            0
-        };
+        let default_ceph = i64::from(facts.worker_ceph_gb);
         let infrastructure = &facts.infrastructure;
         Some(DesiredPool {
             name: PoolName::parse(self.name.as_known()?).ok()?,

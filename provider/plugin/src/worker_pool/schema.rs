@@ -10,7 +10,7 @@ pub fn identity() -> IdentitySchema {
     IdentitySchema::new()
         .required("identifier", Type::String, "The cluster's identifier.")
         .required("name", Type::String, "The pool's name.")
-        .optional(
+        .required(
             "birth",
             Type::String,
             "The cluster's birth, 32 hexadecimal digits.",

@@ -1,0 +1,244 @@
+//! What is stored of a cluster.
+
+use framework::{Dynamic, Path, ToValue};
+use lifecycle::Drift;
+use lifecycle::cluster::DesiredCluster;
+use lifecycle::run::{ClusterRecord, RecordedCluster};
+use product::Role;
+use talos::access::{ClusterIdentity, KubernetesAccess};
+
+use super::plan::{Derived, public_members};
+use crate::clients::Data;
+use crate::handle::Handle;
+
+/// The state after an apply: the plan, with everything the birth decides filled in.
+pub fn write(
+    planned: &Dynamic,
+    desired: &DesiredCluster,
+    record: &ClusterRecord,
+    drift: &Drift,
+    tenant: &str,
+    data: &Data,
+) -> Dynamic {
+    let mut state = planned.clone();
+    let handle = handle(desired, record, tenant);
+    state.set_at(&Path::of("id"), Dynamic::string(record.id.to_string()));
+    state.set_at(
+        &Path::of("kubernetes_release"),
+        Dynamic::string(desired.kubernetes.to_string()),
+    );
+    state.set_at(
+        &Path::of("cilium_version"),
+        Dynamic::string(desired.network_chart.clone()),
+    );
+    let derived = Derived::of(desired);
+    for name in [
+        "api",
+        "cluster_domain",
+        "urls",
+        "private_dns_records",
+        "totals",
+    ] {
+        state.set_at(&Path::of(name), derived.get(name));
+    }
+    state.set_at(&Path::of("drift"), drift.as_map().to_value());
+    if let Ok(handle) = handle.get::<Handle>() {
+        state.set_at(&Path::of("kubeconfig"), kubeconfig(&handle, data));
+    }
+    state.set_at(&Path::of("handle"), handle);
+    state
+}
+
+/// The handle, all of it.
+fn handle(desired: &DesiredCluster, record: &ClusterRecord, tenant: &str) -> Dynamic {
+    let cas = &record.cas;
+    let mut members = public_members(desired);
+    members.extend([
+        ("birth", Dynamic::string(record.id.birth.to_string())),
+        ("tenant", Dynamic::string(tenant)),
+        (
+            "key_fingerprint",
+            Dynamic::string(record.key_fingerprint.clone()),
+        ),
+        (
+            "certificate_authorities",
+            Dynamic::object([
+                ("talos", Dynamic::string(cas.talos.clone())),
+                ("kubernetes", Dynamic::string(cas.kubernetes.clone())),
+                ("aggregator", Dynamic::string(cas.aggregator.clone())),
+                ("etcd", Dynamic::string(cas.etcd.clone())),
+            ]),
+        ),
+    ]);
+    Dynamic::object(members)
+}
+
+/// The public kubeconfig: no credential inside, but how to get one at use.
+pub fn kubeconfig(handle: &Handle, data: &Data) -> Dynamic {
+    let Ok(birth) = handle.birth() else {
+        return Dynamic::Null;
+    };
+    let access = KubernetesAccess {
+        name: &handle.identifier,
+        server: &handle.endpoint,
+        ca: &handle.certificate_authorities.kubernetes,
+        proxy_url: data.settings.proxy_url.as_deref(),
+    };
+    let identity = ClusterIdentity {
+        tenant: &handle.tenant,
+        identifier: &handle.identifier,
+        birth,
+    };
+    Dynamic::string(access.with_program(&identity))
+}
+
+/// The state of an imported cluster, from what it recorded about itself: as the configuration that made it would leave it.
+pub fn imported(recorded: &RecordedCluster, tenant: &str, data: &Data) -> Dynamic {
+    let RecordedCluster {
+        desired, record, ..
+    } = recorded;
+    let text = |value: &dyn std::fmt::Display| Dynamic::string(value.to_string());
+    let list = |values: Vec<String>| Dynamic::list(values.into_iter().map(Dynamic::string));
+    let network = &desired.network;
+    let default_size = |role| product::MachineSize::of(role);
+    let control_plane = (desired.control_plane != default_size(Role::ControlPlane))
+        .then(|| Dynamic::object([("os_disk_gb", desired.control_plane.os_disk_gb.to_value())]));
+    let configured = Dynamic::object([
+        ("identifier", text(&desired.identifier)),
+        (
+            "identifier_policy",
+            Dynamic::string(identifier_policy(desired)),
+        ),
+        ("topology", text(&desired.topology)),
+        ("offering", text(&desired.offering)),
+        ("region", text(&desired.region)),
+        (
+            "zones",
+            list(
+                desired
+                    .zones
+                    .as_slice()
+                    .iter()
+                    .map(ToString::to_string)
+                    .collect(),
+            ),
+        ),
+        (
+            "kubernetes_version",
+            Dynamic::string(recorded.desired.kubernetes.minor().to_string()),
+        ),
+        ("talos_version", text(&desired.talos)),
+        ("cilium_version", Dynamic::Null),
+        (
+            "network",
+            Dynamic::object([
+                ("node_cidr", text(&network.node_network.net())),
+                ("gateway", text(&network.gateway)),
+                (
+                    "nameservers",
+                    list(
+                        network
+                            .nameservers
+                            .iter()
+                            .map(ToString::to_string)
+                            .collect(),
+                    ),
+                ),
+                ("ntp_servers", list(network.ntp_servers.clone())),
+                ("pod_cidr", text(&network.pod_network.net())),
+                ("service_cidr", text(&network.service_network.net())),
+                ("public_zone", text(&desired.public_zone)),
+                ("metallb", Dynamic::Null),
+            ]),
+        ),
+        (
+            "infrastructure",
+            Dynamic::object([
+                (
+                    "template",
+                    Dynamic::string(desired.infrastructure.template.clone()),
+                ),
+                (
+                    "network",
+                    Dynamic::string(desired.infrastructure.network.clone()),
+                ),
+                (
+                    "backup_policy",
+                    Dynamic::string(desired.infrastructure.backup_policy.clone()),
+                ),
+                (
+                    "storage_repository",
+                    desired.infrastructure.storage_repository.to_value(),
+                ),
+            ]),
+        ),
+        ("control_plane", control_plane.unwrap_or(Dynamic::Null)),
+        ("storage", storage(desired)),
+        ("deletion_protection", Dynamic::Bool(false)),
+        ("timeouts", Dynamic::Null),
+        ("id", Dynamic::Null),
+        ("handle", Dynamic::Null),
+        ("kubernetes_release", Dynamic::Null),
+        ("api", Dynamic::Null),
+        ("cluster_domain", Dynamic::Null),
+        ("urls", Dynamic::Null),
+        ("private_dns_records", Dynamic::Null),
+        ("totals", Dynamic::Null),
+        ("kubeconfig", Dynamic::Null),
+        ("drift", Dynamic::Null),
+        ("plan_summary", Dynamic::Null),
+    ]);
+    write(
+        &configured,
+        desired,
+        record,
+        &Drift::default(),
+        tenant,
+        data,
+    )
+}
+
+/// The strict policy when the identifier keeps it.
+fn identifier_policy(desired: &DesiredCluster) -> &'static str {
+    if product::identifier_ok(desired.identifier.as_str(), desired.topology) {
+        "strict"
+    } else {
+        "free"
+    }
+}
+
+/// `storage`, null when every part of it is the default.
+fn storage(desired: &DesiredCluster) -> Dynamic {
+    let default = product::MachineSize::of(Role::Storage);
+    let size = desired.storage.size;
+    let ceph = desired.storage.ceph_gb_per_node;
+    if size == default && ceph == desired.topology.minimum_ceph_gb() {
+        return Dynamic::Null;
+    }
+    let unless = |value: u32, default: u32| {
+        if value == default {
+            Dynamic::Null
+        } else {
+            value.to_value()
+        }
+    };
+    let node = if size == default {
+        Dynamic::Null
+    } else {
+        Dynamic::object([
+            (
+                "vcpu",
+                unless(u32::from(size.vcpu), u32::from(default.vcpu)),
+            ),
+            ("memory_gib", unless(size.memory_gib, default.memory_gib)),
+            ("os_disk_gb", unless(size.os_disk_gb, default.os_disk_gb)),
+        ])
+    };
+    Dynamic::object([
+        (
+            "ceph_gb_per_node",
+            unless(ceph, desired.topology.minimum_ceph_gb()),
+        ),
+        ("node", node),
+    ])
+}

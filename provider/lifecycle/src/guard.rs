@@ -150,6 +150,8 @@ mod tests {
         assert!(may_stop_member(&two_of_three, "cp-1").is_err());
         assert_eq!(may_stop_member(&members(&[true; 3]), "cp-1"), Ok(()));
         assert!(may_stop_member(&members(&[true; 2]), "cp-1").is_err());
+        // Two members cannot spare one: the one that stays could not tell a removal from a split.
+        assert!(may_remove_member(&members(&[true; 2]), "cp-1").is_err());
         assert!(may_remove_member(&members(&[true]), "cp-1").is_err());
         assert_eq!(may_stop_member(&members(&[true]), "cp-1"), Ok(()));
     }

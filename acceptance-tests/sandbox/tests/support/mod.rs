@@ -562,7 +562,7 @@ pub async fn kubernetes_get(
         .into_body()
         .collect()
         .await
-        .map(|body| body.to_bytes())
+        .map(http_body_util::Collected::to_bytes)
         .unwrap_or_default();
     serde_json::from_slice(&body).unwrap_or_default()
 }

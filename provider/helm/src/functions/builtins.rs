@@ -107,7 +107,12 @@ fn len(value: &Value) -> Answer {
         Value::Map(map) => map.len(),
         Value::Object(object) => match object.underlying() {
             Some(underlying) => return len(&underlying),
-            None => return Err(format!("len of type {}", value.type_name()).into()),
+            // A pointer is followed first.
+            None => {
+                let name = value.type_name();
+                let name = name.strip_prefix('*').unwrap_or(&name);
+                return Err(format!("len of type {name}").into());
+            }
         },
         _ => return Err(format!("len of type {}", value.type_name()).into()),
     };

@@ -150,3 +150,42 @@ fn generated_probes_agree() {
 fn yaml_round_trips_agree() {
     check(probes::yaml(400), 20);
 }
+
+/// What our engine makes with keys, the real helm can read.
+#[test]
+fn keys_certificates_and_ciphers_are_accepted() {
+    let Some(oracle) = Oracle::from_environment() else {
+        eprintln!("skipped: MANAGEDK8S_HELM is not set");
+        return;
+    };
+    let text =
+        |probe: &str| String::from_utf8_lossy(&ours(probe).expect("it renders")).into_owned();
+    let mut probes = Vec::new();
+    for key in ["rsa", "ecdsa", "ed25519"] {
+        let key = text(&format!("{{{{ genPrivateKey {key:?} }}}}"));
+        let authority = text(&format!(
+            "{{{{ $ca := genCAWithKey \"our authority\" 30 {key:?} }}}}{{{{ b64enc $ca.Cert }}}} {{{{ b64enc $ca.Key }}}}"
+        ));
+        let (cert, key) = authority.split_once(' ').expect("two parts");
+        probes.push(format!(
+            "{{{{ $ca := buildCustomCert {cert:?} {key:?} }}}}{{{{ $c := genSignedCert \"leaf\" (list \"10.0.0.1\") (list \"a.b\") 1 $ca }}}}\
+            {{{{ contains \"BEGIN CERTIFICATE\" $c.Cert }}}}"
+        ));
+        // And the other way round: helm's own authority signs nothing here, ours signs a leaf of ours.
+        probes.push(format!(
+            "{{{{ $ca := buildCustomCert {cert:?} {key:?} }}}}{{{{ kindOf $ca }}}} {{{{ typeOf (genSelfSignedCertWithKey \"x\" nil (list \"y\") 1 $ca.Key) }}}}"
+        ));
+    }
+    let sealed = text("{{ encryptAES \"key\" \"a secret of some length\" }}");
+    probes.push(format!("{{{{ decryptAES \"key\" {sealed:?} }}}}"));
+    for (probe, answer) in oracle.batch(&probes) {
+        let answer = answer.unwrap_or_else(|message| panic!("{probe}: {message}"));
+        let answer = String::from_utf8_lossy(&answer).into_owned();
+        let expected = [
+            "true",
+            "struct sprig.certificate",
+            "a secret of some length",
+        ];
+        assert!(expected.contains(&answer.as_str()), "{probe}: {answer}");
+    }
+}

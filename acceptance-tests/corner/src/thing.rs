@@ -257,6 +257,9 @@ impl Resource<Store> for Thing {
                 response.diagnostics.error("failed late", "As asked.");
             }
             Some("error") => return Err(Diagnostics::one_error("failed", "As asked.")),
+            Some("other identity") => {
+                response.identity = Some(Dynamic::object([("name", "another".into())]));
+            }
             Some("bad result") => model.content = Value::Known("another".to_owned()),
             Some("unknown result") => model.revision = Value::Unknown,
             _ => {}

@@ -270,6 +270,14 @@ async fn mistakes_are_named_before_core_can_refuse() {
         assert!(applied.instance.is_some());
     }
 
+    let plan = core
+        .plan(THING, None, &behave("other identity"))
+        .await
+        .expect("it plans");
+    let applied = apply(&mut core, &plan).await;
+    assert!(applied.failed(), "the identity was planned otherwise");
+    assert!(applied.diagnostics[0].summary.contains("identity changed"));
+
     let instance = make(&mut core, &json!({ "name": "m" })).await;
     let refused = core
         .plan(THING, Some(&instance), &behave("bad identity"))

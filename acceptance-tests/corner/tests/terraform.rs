@@ -122,6 +122,19 @@ fn text(output: &Output) -> String {
     )
 }
 
+/// Waits for a condition, with a bound.
+fn wait_until(what: &str, condition: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !condition() {
+        assert!(start.elapsed() < Duration::from_secs(20), "not so: {what}");
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "another process gives no event to wait for, and there is no runtime here"
+        )]
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
 const FULL: &str = r#"
 resource "corner_thing" "a" {
   name      = "a"
@@ -290,13 +303,7 @@ fn ctrl_c_keeps_what_was_made() {
         .spawn()
         .expect("it starts");
     let start = Instant::now();
-    while !workspace.path("store/a").exists() {
-        assert!(
-            start.elapsed() < Duration::from_secs(20),
-            "nothing was made"
-        );
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    wait_until("something is made", || workspace.path("store/a").exists());
     // To the whole group, as a terminal does: the provider must not die of it.
     let killed = Command::new("kill")
         .args(["-INT", "--", &format!("-{}", child.id())])
@@ -333,28 +340,16 @@ fn a_killed_terraform_leaves_no_process_behind() {
         .stderr(Stdio::null())
         .spawn()
         .expect("it starts");
-    let start = Instant::now();
-    while !workspace.path("store/a").exists() {
-        assert!(
-            start.elapsed() < Duration::from_secs(20),
-            "nothing was made"
-        );
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    wait_until("something is made", || workspace.path("store/a").exists());
     let providers = providers_of(child.id());
     assert!(!providers.is_empty());
     child.kill().expect("it can be killed");
     child.wait().expect("it is gone");
-    let start = Instant::now();
     for provider in providers {
         let process = format!("/proc/{provider}/exe");
-        while std::fs::read_link(&process).is_ok() {
-            assert!(
-                start.elapsed() < Duration::from_secs(8),
-                "{provider} still runs"
-            );
-            std::thread::sleep(Duration::from_millis(50));
-        }
+        wait_until("the provider is gone", || {
+            std::fs::read_link(&process).is_err()
+        });
     }
 }
 

@@ -161,6 +161,7 @@ impl<P: Provider> Server<P> {
             type_name: entry.handler.type_name(),
             prior: prior.clone(),
             planned: planned.clone(),
+            planned_identity: decode_identity(request.planned_identity.as_ref(), compiled)?,
             wants_identity: compiled.identity.is_some() && request.planned_identity.is_some(),
         };
         if planned.is_null() {
@@ -485,6 +486,7 @@ struct Applied<'a> {
     type_name: &'a str,
     prior: Dynamic,
     planned: Dynamic,
+    planned_identity: Option<Dynamic>,
     /// The caller knows identities, and the resource has one.
     wants_identity: bool,
 }
@@ -552,6 +554,9 @@ impl Applied<'_> {
                 None
             }
         };
+        if let (Some(planned), Some(now), false) = (&self.planned_identity, &identity, failed) {
+            same_identity(planned, now, blame, &mut diagnostics);
+        }
         if identity.is_none() && self.wants_identity && !diagnostics.has_errors() {
             diagnostics.error(
                 "no identity after apply",

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use granit_parser::{Event, Parser, ScalarStyle, Tag};
+use granit_parser::{Event, Parser, ScalarStyle, StructureStyle, Tag};
 
 use super::resolve::{Scalar, resolve};
 use crate::functions::deep_copy;
@@ -75,6 +75,8 @@ struct Decoder {
     /// Nodes made, and those of them that aliases made.
     made: usize,
     aliased: usize,
+    /// Collections open inside a flow collection, that one included.
+    flow: usize,
     root: Option<Value>,
 }
 
@@ -96,6 +98,10 @@ impl Decoder {
                 let line = error.marker().line();
                 fault(format!("line {line}: {}", error.info()))
             })?;
+            if decoder.in_block() && is_token(&event) && after_tab(source, span.start.byte_offset())
+            {
+                return Err(fault("found character that cannot start any token"));
+            }
             match event {
                 Event::DocumentStart(..) => decoder.anchors.clear(),
                 Event::DocumentEnd => {
@@ -114,25 +120,40 @@ impl Decoder {
                     };
                     decoder.scalar(text, style, anchor, tag)?;
                 }
-                Event::SequenceStart(_, anchor, _) => {
+                Event::SequenceStart(style, anchor, _) => {
+                    decoder.enter(style);
                     decoder.push(Open::List {
                         items: Vec::new(),
                         anchor,
                     })?;
                 }
-                Event::MappingStart(_, anchor, _) => {
+                Event::MappingStart(style, anchor, _) => {
+                    decoder.enter(style);
                     decoder.push(Open::Map {
                         entries: Entries::new(),
                         key: None,
                         anchor,
                     })?;
                 }
-                Event::SequenceEnd | Event::MappingEnd => decoder.close()?,
+                Event::SequenceEnd | Event::MappingEnd => {
+                    decoder.flow = decoder.flow.saturating_sub(1);
+                    decoder.close()?;
+                }
                 Event::Alias(id) => decoder.alias(id)?,
                 _ => {}
             }
         }
         Ok(documents)
+    }
+
+    const fn in_block(&self) -> bool {
+        self.flow == 0
+    }
+
+    fn enter(&mut self, style: StructureStyle) {
+        if self.flow > 0 || style == StructureStyle::Flow {
+            self.flow += 1;
+        }
     }
 
     fn push(&mut self, open: Open) -> Result<(), Error> {
@@ -231,7 +252,7 @@ impl Decoder {
                 Scalar::Float(float) => Key::Text(key_float(*float).into()),
                 Scalar::Null => {
                     return Err(Error(
-                        "error converting YAML to JSON: unsupported map key of type: invalid, key: <nil>"
+                        "error converting YAML to JSON: unsupported map key of type: %!s(<nil>), key: <nil>"
                             .to_owned(),
                     ));
                 }
@@ -284,6 +305,31 @@ impl Decoder {
         }
         Ok(())
     }
+}
+
+/// Whether the event starts where its own text starts.
+const fn is_token(event: &Event<'_>) -> bool {
+    matches!(
+        event,
+        Event::Scalar(..)
+            | Event::SequenceStart(StructureStyle::Flow, ..)
+            | Event::MappingStart(StructureStyle::Flow, ..)
+    )
+}
+
+/// Whether a tab indents what stands at `at`: go-yaml allows that inside flow collections only.
+fn after_tab(source: &str, at: Option<usize>) -> bool {
+    let Some(before) = at.and_then(|at| source.as_bytes().get(..at)) else {
+        return false;
+    };
+    let blank = before
+        .iter()
+        .rev()
+        .take_while(|byte| matches!(byte, b' ' | b'\t'))
+        .count();
+    let (rest, blanks) = before.split_at(before.len() - blank);
+    let at_line_start = matches!(rest.last(), None | Some(b'\n' | b'\r'));
+    at_line_start && blanks.contains(&b'\t')
 }
 
 /// `<<`: the entries of a map, or of several, earlier ones winning.

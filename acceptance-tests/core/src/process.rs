@@ -164,7 +164,7 @@ impl Process {
                 .ok_or_else(|| Error::Start("no stdout".into()))?,
         );
         let mut line = String::new();
-        let read = tokio::time::timeout(Duration::from_secs(60), stdout.read_line(&mut line)).await;
+        let read = tokio::time::timeout(Duration::from_mins(1), stdout.read_line(&mut line)).await;
         if !matches!(read, Ok(Ok(length)) if length > 0) {
             let _ = child.kill().await;
             return Err(Error::Start(stderr.await.unwrap_or_default()));
@@ -230,6 +230,11 @@ pub struct Identity {
 }
 
 impl Identity {
+    /// The certificate as `PLUGIN_CLIENT_CERT` carries it.
+    pub fn pem(&self) -> &str {
+        &self.pem
+    }
+
     /// Makes one.
     ///
     /// # Errors

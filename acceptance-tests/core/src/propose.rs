@@ -58,7 +58,7 @@ fn proposed_block(nesting: Nesting, block: &Block, prior: &Value, config: &Value
         ),
         // Elements of a set block are correlated only when nothing in them is computed; the merge is then the
         // configuration itself.
-        (Nesting::Set, _) | (Nesting::List | Nesting::Map, _) => config.clone(),
+        (Nesting::Set | Nesting::List | Nesting::Map, _) => config.clone(),
         (Nesting::Single | Nesting::Group, _) => proposed(block, prior, config),
     }
 }
@@ -158,9 +158,7 @@ fn proposed_nested(
                         let found = unused
                             .iter()
                             .position(|prior| corresponds(members, prior, item));
-                        let prior = found
-                            .map(|position| unused.remove(position))
-                            .unwrap_or(&Value::Null);
+                        let prior = found.map_or(&Value::Null, |position| unused.remove(position));
                         object(prior, item)
                     })
                     .collect(),

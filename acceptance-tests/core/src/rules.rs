@@ -234,10 +234,10 @@ fn compatible(path: &str, ty: &Type, planned: &Value, actual: &Value, problems: 
         (Value::Unknown, _) => {}
         (Value::Null, Value::Null) => {}
         (Value::Null, _) => {
-            problems.push(format!("{path}: was null, but now {}", actual.to_json()))
+            problems.push(format!("{path}: was null, but now {}", actual.to_json()));
         }
         (_, Value::Null) => {
-            problems.push(format!("{path}: was {}, but now null", planned.to_json()))
+            problems.push(format!("{path}: was {}, but now null", planned.to_json()));
         }
         (Value::Dynamic(planned_type, planned), Value::Dynamic(actual_type, actual)) => {
             if planned_type != actual_type {
@@ -270,7 +270,7 @@ fn compatible(path: &str, ty: &Type, planned: &Value, actual: &Value, problems: 
                 let path = format!("{path}[{position}]");
                 match actuals.get(position) {
                     Some(actual) => {
-                        compatible(&path, element_type(ty, position), planned, actual, problems)
+                        compatible(&path, element_type(ty, position), planned, actual, problems);
                     }
                     None => problems.push(format!("{path}: element has vanished")),
                 }
@@ -284,7 +284,7 @@ fn compatible(path: &str, ty: &Type, planned: &Value, actual: &Value, problems: 
                 let path = format!("{path}.{key}");
                 match actuals.get(key) {
                     Some(actual) => {
-                        compatible(&path, member_type(ty, key), planned, actual, problems)
+                        compatible(&path, member_type(ty, key), planned, actual, problems);
                     }
                     None => problems.push(format!("{path}: element has vanished")),
                 }
@@ -334,17 +334,17 @@ fn write_only_attributes(
         };
         match (nesting, value) {
             (Nesting::Single | Nesting::Group, _) => {
-                write_only_attributes(&path, members, value, problems)
+                write_only_attributes(&path, members, value, problems);
             }
             (_, Value::List(items)) => {
-                items
-                    .iter()
-                    .for_each(|item| write_only_attributes(&path, members, item, problems));
+                for item in items {
+                    write_only_attributes(&path, members, item, problems);
+                }
             }
             (_, Value::Map(items)) => {
-                items
-                    .values()
-                    .for_each(|item| write_only_attributes(&path, members, item, problems));
+                for item in items.values() {
+                    write_only_attributes(&path, members, item, problems);
+                }
             }
             _ => {}
         }

@@ -521,7 +521,7 @@ impl Core {
         match (failed, &planned, &state) {
             (true, _, _) | (false, Value::Null, Value::Null) => {}
             (false, Value::Null, _) => {
-                problems.push("returned a non-null object for a destroy".into())
+                problems.push("returned a non-null object for a destroy".into());
             }
             (false, _, Value::Null) => problems.push("returned no object after apply".into()),
             (false, _, _) => problems.extend(apply_problems(&schema.block, &planned, &state)),
@@ -984,7 +984,7 @@ impl Core {
         })? {
             match event.r#type {
                 Some(wire::invoke_action::event::Type::Progress(step)) => {
-                    progress.push(step.message)
+                    progress.push(step.message);
                 }
                 Some(wire::invoke_action::event::Type::Completed(done)) if completed.is_none() => {
                     completed = Some(Diagnostic::all(done.diagnostics));

@@ -81,7 +81,8 @@ impl Terraform {
         install(&mirror, &binaries.provider)?;
         let settings = folder.join(".terraformrc");
         let text = format!(
-            "disable_checkpoint = true\nprovider_installation {{\n  filesystem_mirror {{\n    path = {mirror:?}\n  }}\n}}\n"
+            "disable_checkpoint = true\nprovider_installation {{\n  filesystem_mirror {{\n    path = \"{}\"\n  }}\n}}\n",
+            mirror.display()
         );
         std::fs::write(&settings, text).map_err(Error::file(&settings))?;
         let mut environment = BTreeMap::new();

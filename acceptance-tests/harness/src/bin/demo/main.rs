@@ -132,15 +132,20 @@ async fn kubectl(
         .parent()
         .map(Path::to_path_buf)
         .unwrap_or_default();
-    let mut exports = format!(
-        "export PATH={:?}:\"$PATH\"\nexport KUBECONFIG={kubeconfig:?}\nexport MANAGEDK8S_KEY={key:?}\n",
-        programs
+    let quote = |value: &std::ffi::OsStr| format!("'{}'", value.to_string_lossy());
+    let mut exports = vec![
+        format!("export PATH={}:\"$PATH\"", quote(programs.as_os_str())),
+        format!("export KUBECONFIG={}", quote(kubeconfig.as_os_str())),
+        format!("export MANAGEDK8S_KEY='{key}'"),
+    ];
+    exports.extend(
+        cloud
+            .environment()
+            .iter()
+            .map(|(name, value)| format!("export {name}={}", quote(value))),
     );
-    for (name, value) in cloud.environment() {
-        exports.push_str(&format!("export {name}={value:?}\n"));
-    }
     let settings = home.join("env");
-    std::fs::write(&settings, exports)?;
+    std::fs::write(&settings, exports.join("\n"))?;
     screen.title("kubectl get nodes");
     let path = std::env::var_os("PATH").unwrap_or_default();
     let path = std::env::join_paths(
@@ -156,7 +161,7 @@ async fn kubectl(
         .await;
     match shown {
         Ok(output) if output.status.success() => {
-            screen.block(&String::from_utf8_lossy(&output.stdout))
+            screen.block(&String::from_utf8_lossy(&output.stdout));
         }
         Ok(output) => return Err(String::from_utf8_lossy(&output.stderr).into_owned().into()),
         Err(_) => screen

@@ -1,0 +1,77 @@
+//! `cargo figures`: what the provider costs, measured on this machine, as the table of docs/figures.md.
+//!
+//! Counts and sizes are exact; times are only worth the ratios between rows of one run.
+
+mod life;
+mod start;
+mod table;
+
+use std::error::Error;
+use std::process::ExitCode;
+
+use clap::Parser;
+use harness::{Binaries, repository};
+
+use table::Table;
+
+/// Measures what the provider costs and prints the table of docs/figures.md.
+#[derive(Debug, Parser)]
+#[command(name = "cargo figures", version)]
+struct Options {
+    /// Write the table to docs/figures.md as well
+    #[arg(long)]
+    write: bool,
+    /// Measure the debug build, which is quicker to make and slower to run
+    #[arg(long)]
+    debug: bool,
+}
+
+type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let options = Options::parse();
+    match run(&options).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("figures: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(options: &Options) -> Result<()> {
+    eprintln!("building ...");
+    let binaries = match std::env::var_os("MANAGEDK8S_BIN_DIR") {
+        Some(_) => Binaries::find()?,
+        None => Binaries::build(!options.debug)?,
+    };
+    let mut table = Table::default();
+    let size = std::fs::metadata(&binaries.provider)?.len();
+    table.row(
+        "binary",
+        "size of the provider",
+        format!("{:.1} MB", size as f64 / 1e6),
+        "under 20 MB",
+    );
+    eprintln!("starting the provider 20 times ...");
+    start::measure(&binaries, &mut table).await?;
+    eprintln!("one life of a cluster on the sandbox ...");
+    life::measure(&binaries, &mut table).await?;
+    let command = if options.debug {
+        "cargo figures --debug"
+    } else {
+        "cargo figures"
+    };
+    let text = table.markdown(command);
+    print_table(&text);
+    if options.write {
+        std::fs::write(repository().join("docs/figures.md"), &text)?;
+    }
+    Ok(())
+}
+
+#[expect(clippy::print_stdout, reason = "the table is what the program is for")]
+fn print_table(text: &str) {
+    println!("{text}");
+}

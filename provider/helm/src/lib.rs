@@ -1,4 +1,39 @@
 //! Charts and releases as helm 4.3 treats them, natively.
+//!
+//! Rendering gives, byte for byte, what `helm template` 4.3.1 prints, without a helm binary:
+//!
+//! ```no_run
+//! use helm::{Chart, RenderOptions, render, values::Sources};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let chart = Chart::load("./charts/web")?; // a folder or a .tgz
+//! let options = RenderOptions {
+//!     release_name: "site".to_owned(),
+//!     namespace: "prod".to_owned(),
+//!     values: Sources::new().set("replicas=3").merge()?,
+//!     ..RenderOptions::default()
+//! };
+//! let rendered = render(&chart, &options)?;
+//! std::fs::write("site.yaml", rendered.to_template_output())?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! What each part is for:
+//!
+//! - [`source`] fetches charts from repositories, registries, addresses and paths;
+//! - [`chart`] loads them, [`values`] reads and merges what the user says, [`mod@render`] makes
+//!   objects, hooks and notes of both: pure, on a thread of its own;
+//! - [`template`], [`value`], [`yaml`], [`semver`] are the engine below, usable alone;
+//! - [`release`] installs, upgrades, rolls back, removes and compares over the trait [`Cluster`],
+//!   which the crate `kubernetes` implements. Its records are Helm's own: the command line can take a
+//!   release over and give it back.
+//!
+//! Parity is with one version of Helm. `cargo corpus DIR` renders every chart below a folder with
+//! this crate and with the real helm and compares the bytes; `tests/zoo` holds one small chart for
+//! each rule. Three things differ on purpose: nothing is fetched while rendering (a values schema
+//! elsewhere permits everything), texts of our own hold no values, because these may be secrets, and
+//! archives that hold links are refused.
 
 mod cluster;
 mod dates;

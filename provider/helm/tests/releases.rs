@@ -55,7 +55,7 @@ struct Bed {
 impl Bed {
     fn new() -> Self {
         let cluster = Memory::default();
-        let start = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+        let start = SystemTime::UNIX_EPOCH + Duration::from_hours(500_000);
         let clock = ManualClock::leaping(start);
         Self {
             releases: Releases::new(Arc::new(cluster.clone()), Arc::new(clock.clone())),
@@ -327,7 +327,7 @@ async fn a_dead_process_is_taken_over_and_a_live_one_is_not() {
     let before = bed.clock.passed();
     bed.deploy(&web).await;
     assert!(
-        bed.clock.passed() - before < Duration::from_secs(40),
+        bed.clock.passed() < before + Duration::from_secs(40),
         "no waiting for the dead"
     );
     assert_eq!(

@@ -68,10 +68,10 @@ impl Case {
         let mut all = String::new();
         for (name, body) in &self.sections {
             if !matches!(name.as_str(), "expected" | "error") {
-                all.push_str(&format!("-- {name} --\n{body}"));
+                all.extend(["-- ", name.as_str(), " --\n", body.as_str()]);
             }
         }
-        all.push_str(&format!("-- {kind} --\n{text}"));
+        all.extend(["-- ", kind, " --\n", text]);
         fs::write(&self.path, all).expect("a writable case");
     }
 }
@@ -124,7 +124,7 @@ fn ours(case: &Case, folder: &Path) -> Result<String, String> {
         match flag {
             "--include-crds" => options.include_crds = true,
             "--is-upgrade" => options.is_upgrade = true,
-            "--namespace" => options.namespace = value.to_owned(),
+            "--namespace" => value.clone_into(&mut options.namespace),
             "--values" => {
                 let text = fs::read(folder.join(value)).map_err(|error| error.to_string())?;
                 sources = sources.file(value, text);

@@ -77,7 +77,7 @@ impl Memory {
         self.world(|world| {
             world
                 .objects
-                .retain(|o, _| o.kind != kind || o.name != name)
+                .retain(|o, _| o.kind != kind || o.name != name);
         });
     }
 

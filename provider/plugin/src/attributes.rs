@@ -72,7 +72,6 @@ impl Validator for DurationText {
 
 /// `timeouts` as configured.
 #[derive(Clone, Debug, Default, FromValue, ToValue)]
-#[expect(missing_docs, reason = "described in the schema")]
 pub struct Timeouts {
     pub create: Value<String>,
     pub update: Value<String>,

@@ -13,7 +13,6 @@ use crate::handle::KnownFacts;
 
 /// `managedk8s_addon` as configuration, plan and state.
 #[derive(Clone, Debug, FromValue, ToValue)]
-#[expect(missing_docs, reason = "described in the schema")]
 pub struct AddonModel {
     pub cluster: Dynamic,
     pub name: Value<String>,
@@ -91,7 +90,7 @@ impl AddonModel {
                 owner: OWNER_ADDON.to_owned(),
             }
         };
-        desired.namespace = text(&self.namespace)?.to_owned();
+        text(&self.namespace)?.clone_into(&mut desired.namespace);
         if self.wait.as_known() == Some(&false) {
             desired.timeout_minutes = 0;
         }

@@ -15,7 +15,6 @@ use crate::attributes::Timeouts;
 
 /// `managedk8s_cluster` as configuration, plan and state: anything may be null or unknown.
 #[derive(Clone, Debug, FromValue, ToValue)]
-#[expect(missing_docs, reason = "described in the schema")]
 pub struct ClusterModel {
     pub identifier: Value<String>,
     pub identifier_policy: Value<String>,
@@ -47,7 +46,6 @@ pub struct ClusterModel {
 
 /// `network`.
 #[derive(Clone, Debug, Default, FromValue, ToValue)]
-#[expect(missing_docs, reason = "described in the schema")]
 pub struct NetworkModel {
     pub node_cidr: Value<String>,
     pub gateway: Value<String>,
@@ -61,7 +59,6 @@ pub struct NetworkModel {
 
 /// `network.metallb`.
 #[derive(Clone, Debug, Default, FromValue, ToValue)]
-#[expect(missing_docs, reason = "described in the schema")]
 pub struct MetallbModel {
     pub mode: Value<String>,
     pub internal_range: Value<String>,
@@ -70,7 +67,6 @@ pub struct MetallbModel {
 
 /// `infrastructure`.
 #[derive(Clone, Debug, Default, FromValue, ToValue)]
-#[expect(missing_docs, reason = "described in the schema")]
 pub struct InfrastructureModel {
     pub template: Value<String>,
     pub network: Value<String>,
@@ -80,14 +76,12 @@ pub struct InfrastructureModel {
 
 /// `control_plane`.
 #[derive(Clone, Debug, Default, FromValue, ToValue)]
-#[expect(missing_docs, reason = "described in the schema")]
 pub struct ControlPlaneModel {
     pub os_disk_gb: Value<i64>,
 }
 
 /// `storage`.
 #[derive(Clone, Debug, Default, FromValue, ToValue)]
-#[expect(missing_docs, reason = "described in the schema")]
 pub struct StorageModel {
     pub ceph_gb_per_node: Value<i64>,
     pub node: Value<StorageNodeModel>,
@@ -95,7 +89,6 @@ pub struct StorageModel {
 
 /// `storage.node`.
 #[derive(Clone, Debug, Default, FromValue, ToValue)]
-#[expect(missing_docs, reason = "described in the schema")]
 pub struct StorageNodeModel {
     pub vcpu: Value<i64>,
     pub memory_gib: Value<i64>,

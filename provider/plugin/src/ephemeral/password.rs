@@ -70,8 +70,8 @@ impl EphemeralResource<Data> for GeneratedPassword {
                 "Say what the password is for.",
             ));
         };
-        let version = model.version.clone().known().unwrap_or(1);
-        let length = model.length.clone().known().unwrap_or(32).clamp(16, 128) as usize;
+        let version = model.version.known().unwrap_or(1);
+        let length = model.length.known().unwrap_or(32).clamp(16, 128) as usize;
         let password = key.text(&format!("password/{version}/{purpose}"), ALPHABET, length);
         model.password = password.expose_secret().to_owned().into();
         response.set_result(&model);

@@ -13,7 +13,6 @@ use crate::handle::KnownFacts;
 
 /// `managedk8s_worker_pool` as configuration, plan and state.
 #[derive(Clone, Debug, FromValue, ToValue)]
-#[expect(missing_docs, reason = "described in the schema")]
 pub struct PoolModel {
     pub cluster: Dynamic,
     pub name: Value<String>,
@@ -38,7 +37,6 @@ pub struct PoolModel {
 
 /// One of `taints`.
 #[derive(Clone, Debug, FromValue, ToValue)]
-#[expect(missing_docs, reason = "described in the schema")]
 pub struct TaintModel {
     pub key: Value<String>,
     pub value: Value<String>,
@@ -64,7 +62,7 @@ impl TaintModel {
 impl PoolModel {
     /// The input of the product's rules: whatever is known.
     pub fn rules_input(&self, facts: Option<&KnownFacts>) -> PoolInput<'_> {
-        let known = |value: &Value<i64>| value.clone().known();
+        let known = |value: &Value<i64>| value.known();
         PoolInput {
             name: self.name.as_known().map(String::as_str),
             kind: Some("vm"),
@@ -97,7 +95,7 @@ impl PoolModel {
 
     /// What the configuration asks for, once everything it depends on is known and valid.
     pub fn desired(&self, facts: &KnownFacts) -> Option<DesiredPool> {
-        let whole = |value: &Value<i64>| value.clone().known();
+        let whole = |value: &Value<i64>| value.known();
         let topology = facts.facts.topology;
         let default_ceph = i64::from(facts.worker_ceph_gb);
         let infrastructure = &facts.infrastructure;
@@ -111,7 +109,6 @@ impl PoolModel {
             },
             ceph_gb: self
                 .ceph_gb
-                .clone()
                 .or_default_to(default_ceph)
                 .known()?
                 .try_into()

@@ -101,15 +101,13 @@ fn size<D>(
 ) -> Value<i64> {
     match request.config.member("size") {
         Some(Dynamic::Unknown(_)) => Value::Unknown,
-        Some(value) if !value.is_null() => model.size.clone(),
+        Some(value) if !value.is_null() => model.size,
         _ => {
-            let (Some(least), Some(most)) = (
-                model.min_size.clone().settled(),
-                model.max_size.clone().settled(),
-            ) else {
+            let (Some(least), Some(most)) = (model.min_size.settled(), model.max_size.settled())
+            else {
                 return Value::Unknown;
             };
-            let now = prior.and_then(|prior| prior.size.clone().known());
+            let now = prior.and_then(|prior| prior.size.known());
             let wanted = now.or(least).unwrap_or(3);
             Value::Known(
                 wanted

@@ -162,7 +162,7 @@ impl Resource<Data> for WorkerPool {
         let prior: PoolModel = request.prior_state.get()?;
         let engine = request.data.engine(&request.cancel).await?;
         let approved = approval(&request.plan);
-        let limit = Timeouts::limit(&job.timeouts.update, Duration::from_mins(60));
+        let limit = Timeouts::limit(&job.timeouts.update, Duration::from_hours(1));
         let wanted = prior.stored_workers();
         let outcome = within(limit, &request.cancel, |cancel| {
             let (job, approved, wanted) = (&job, &approved, &wanted);
@@ -192,7 +192,7 @@ impl Resource<Data> for WorkerPool {
     async fn delete(&self, request: DeleteRequest<Data>, _: &mut DeleteResponse) -> Outcome {
         let job = Job::new(&request.prior_state)?;
         let engine = request.data.engine(&request.cancel).await?;
-        let limit = Timeouts::limit(&job.timeouts.delete, Duration::from_mins(60));
+        let limit = Timeouts::limit(&job.timeouts.delete, Duration::from_hours(1));
         within(limit, &request.cancel, |cancel| {
             let job = &job;
             async move {

@@ -13,6 +13,21 @@ pub struct Parameter {
 }
 
 impl Parameter {
+    /// The name.
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// The type.
+    pub const fn value_type(&self) -> &Type {
+        &self.ty
+    }
+
+    /// What it means.
+    pub fn description(&self) -> &str {
+        &self.description
+    }
+
     /// A parameter; null and unknown arguments are kept away from the function.
     pub fn new(name: &'static str, ty: Type, description: impl Into<String>) -> Self {
         Self {
@@ -60,6 +75,26 @@ impl Definition {
             returns,
             deprecated: None,
         }
+    }
+
+    /// One phrase about it.
+    pub fn summary(&self) -> &str {
+        &self.summary
+    }
+
+    /// What it does.
+    pub fn description(&self) -> &str {
+        &self.description
+    }
+
+    /// The parameters in order, the variadic one last.
+    pub fn parameters(&self) -> impl Iterator<Item = &Parameter> {
+        self.parameters.iter().chain(&self.variadic)
+    }
+
+    /// The type of the result.
+    pub const fn returns(&self) -> &Type {
+        &self.returns
     }
 
     /// Adds a parameter.

@@ -10,6 +10,8 @@ mod deadline;
 mod docs;
 mod ephemeral;
 mod functions;
+#[cfg(test)]
+mod golden;
 mod handle;
 mod problems;
 mod protection;

@@ -1,0 +1,3 @@
+output "capacity_for_volumes" {
+  value = provider::managedk8s::ceph_capacity(500, 3).customer_gb
+}

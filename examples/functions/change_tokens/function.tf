@@ -1,0 +1,3 @@
+output "tokens" {
+  value = provider::managedk8s::change_tokens("K1", 3).tokens
+}

@@ -1,0 +1,3 @@
+output "names" {
+  value = provider::managedk8s::cluster_urls("alpha", null)
+}

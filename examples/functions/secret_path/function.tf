@@ -1,0 +1,3 @@
+output "path" {
+  value = provider::managedk8s::secret_path("cluster", "alpha", null)
+}

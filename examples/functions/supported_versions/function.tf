@@ -1,0 +1,3 @@
+output "talos" {
+  value = provider::managedk8s::supported_versions().talos[*].version
+}

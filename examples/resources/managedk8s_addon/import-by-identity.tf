@@ -1,0 +1,9 @@
+import {
+  to = managedk8s_addon.metallb
+  identity = {
+    identifier = "alpha"
+    birth      = "0123456789abcdef0123456789abcdef"
+    namespace  = "metallb-system"
+    name       = "metallb"
+  }
+}

@@ -3,7 +3,6 @@ import {
   identity = {
     identifier = "alpha"
     birth      = "0123456789abcdef0123456789abcdef"
-    namespace  = "metallb-system"
     name       = "metallb"
   }
 }

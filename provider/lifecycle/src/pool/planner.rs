@@ -231,10 +231,13 @@ pub fn plan_from_state(
     let observed = ObservedPool::in_order(before, indexes);
     let target = target_indexes(desired.size, indexes, &observed);
     let mut all = deviations(desired, &target, &observed);
-    // A worker that goes needs no repair before.
+    // A worker that goes needs no repair before; one that Read found too many goes, though state never knew it.
     all.extend(drift.deviations().into_iter().filter(
         |deviation| match deviation.object.machine() {
-            Some(node) => target.contains(node.index),
+            Some(node) => {
+                target.contains(node.index)
+                    || deviation.kind == DeviationKind::Surplus && !indexes.contains(node.index)
+            }
             None => true,
         },
     ));

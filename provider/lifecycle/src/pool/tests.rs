@@ -143,6 +143,22 @@ fn shrinking_is_approved_for_the_very_nodes_that_were_shown() {
     assert!(approve(&shown, &other, &NodeSet::new()).is_err());
 }
 
+#[test]
+fn a_surplus_that_read_found_is_planned_and_so_approved() {
+    let desired = fixtures::pool(3);
+    let mut observed = ObservedPool::in_order(&desired, &set("1-3"));
+    if let Seen::Known(nodes) = &mut observed.nodes {
+        let node = nodes[&3].clone();
+        nodes.insert(6, node);
+    }
+    let found = plan(&desired, &set("1-3"), &observed);
+    let removal = found.steps.iter().find(|step| !step.disrupts.is_empty());
+    let removal = removal.expect("a node without a machine is given back");
+    let read = drift(&desired, &set("1-3"), &observed);
+    let shown = plan_from_state(&desired, Some((&desired, &set("1-3"), &read))).summary();
+    assert_eq!(approve(&shown, removal, &NodeSet::new()), Ok(()));
+}
+
 fn any_pool() -> impl Strategy<Value = (DesiredPool, IndexSet, ObservedPool)> {
     let wanted = proptest::collection::btree_set(1u16..12, 0..8);
     let states = proptest::collection::vec((0u8..7, 0u8..5), 12);

@@ -45,6 +45,13 @@ pub trait Nodes: Send + Sync {
     /// One look at a node: one call.
     async fn look(&self, node: Ipv4Addr, cancel: &CancellationToken) -> Result<NodeLook, Fault>;
 
+    /// Who answers at an address that should be free, in words; `None` when nobody does.
+    async fn occupant(
+        &self,
+        address: Ipv4Addr,
+        cancel: &CancellationToken,
+    ) -> Result<Option<String>, Fault>;
+
     /// The state of etcd on a control plane.
     async fn etcd(&self, node: Ipv4Addr, cancel: &CancellationToken) -> Result<EtcdService, Fault>;
 

@@ -56,6 +56,26 @@ impl Nodes for NodesDoor {
         }
     }
 
+    async fn occupant(
+        &self,
+        address: Ipv4Addr,
+        cancel: &CancellationToken,
+    ) -> Result<Option<String>, Fault> {
+        let look = self.client.observe(
+            IpAddr::V4(address),
+            MachineRole::Worker,
+            Depth::Quick,
+            cancel,
+        );
+        let look = look.await.map_err(fault(address, "look at"))?;
+        Ok(match look.reach {
+            Reach::Configured(_) => Some("a node of this very cluster".to_owned()),
+            Reach::Maintenance(_) => Some("a Talos machine without configuration".to_owned()),
+            Reach::Foreign { .. } => Some("a Talos machine of another cluster".to_owned()),
+            Reach::Silent { .. } => None,
+        })
+    }
+
     async fn etcd(&self, node: Ipv4Addr, cancel: &CancellationToken) -> Result<EtcdService, Fault> {
         let doing = || fault(node, "ask for the state of etcd");
         let connection = self

@@ -5,6 +5,7 @@
 //! the network, wait for nodes, remove configuration drives, record the inputs, mark it complete.
 
 mod observe;
+mod preflight;
 mod remove;
 mod steps;
 
@@ -137,7 +138,13 @@ impl Engine {
             },
         };
         match self.run_on(desired, birth, None, cancel) {
-            Ok(run) => run.into_outcome(approved, claimed).await,
+            Ok(run) => {
+                // Of a cluster that is being made nothing is free any more, and nothing needs to be.
+                if !claimed && let Err(error) = run.preflight().await {
+                    return nothing(error);
+                }
+                run.into_outcome(approved, claimed).await
+            }
             Err(error) => nothing(error),
         }
     }

@@ -131,13 +131,23 @@ impl Engine {
             cancel,
             kept_drives: NodeSet::new(),
         };
-        let observed = run.observe(wanted, self.machines.shared(), false).await?;
+        let mut observed = run.observe(wanted, self.machines.shared(), false).await?;
         let unknown = observed
             .machines
             .values()
             .any(|seen| seen.reason().is_some());
         if observed.held().is_empty() && !unknown && !wanted.is_empty() {
             return Ok(PoolRead::Gone);
+        }
+        // Recording is the last step of an apply: without a record an interrupted create has more to do than nodes
+        // show, such as taking configuration drives away.
+        if observed.nodes.known().is_some() {
+            let name = run.inputs_name();
+            let recorded = run.inside.kubernetes.inputs(&name, cancel).await;
+            observed.inputs_recorded = match seen(recorded)? {
+                Seen::Unknown(reason) => Seen::Unknown(reason),
+                Seen::Known(recorded) => Seen::Known(recorded.is_some()),
+            };
         }
         let target = target_indexes(desired.size, wanted, &observed);
         let found = deviations(desired, &target, &observed);

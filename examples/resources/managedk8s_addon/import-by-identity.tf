@@ -4,5 +4,6 @@ import {
     identifier = "alpha"
     birth      = "0123456789abcdef0123456789abcdef"
     name       = "metallb"
+    namespace  = "metallb-system" # the default: the catalogue's
   }
 }

@@ -13,6 +13,7 @@ mod functions;
 #[cfg(test)]
 mod golden;
 mod handle;
+mod import;
 mod problems;
 mod protection;
 mod provider;

@@ -24,6 +24,8 @@ pub struct AddonFacts {
     pub app_version: String,
     /// Fingerprint of what was installed.
     pub fingerprint: String,
+    /// What manages the release, as recorded with it; empty when nothing does.
+    pub owner: String,
 }
 
 /// The end of a create or an update.
@@ -227,11 +229,13 @@ fn facts(observed: &ObservedAddon) -> AddonFacts {
             version,
             app_version,
             fingerprint,
+            owner,
             ..
         }) => AddonFacts {
             version: version.clone(),
             app_version: app_version.clone(),
             fingerprint: fingerprint.clone(),
+            owner: owner.clone(),
         },
         Seen::Known(ReleaseSeen::Absent) | Seen::Unknown(_) => AddonFacts::default(),
     }

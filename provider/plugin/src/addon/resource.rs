@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use framework::{
     CreateRequest, CreateResponse, DeleteRequest, DeleteResponse, Diagnostics, Dynamic,
-    IdentitySchema, ModifyPlanRequest, ModifyPlanResponse, Outcome, Path, ReadRequest,
-    ReadResponse, Resource, Schema, ToValue, UpdateRequest, UpdateResponse, ValidateConfigRequest,
-    async_trait,
+    IdentitySchema, ImportRequest, ImportResponse, ModifyPlanRequest, ModifyPlanResponse, Outcome,
+    Path, ReadRequest, ReadResponse, Resource, Schema, ToValue, UpdateRequest, UpdateResponse,
+    ValidateConfigRequest, Value, async_trait,
 };
-use lifecycle::addon::DesiredAddon;
+use lifecycle::addon::{DesiredAddon, OWNER_ADDON};
 use lifecycle::run::{AddonOutcome, AddonRead, ClusterHandle};
 
 use super::{AddonModel, TYPE_NAME, plan, schema};
@@ -16,10 +16,14 @@ use crate::attributes::{Timeouts, approval};
 use crate::clients::Data;
 use crate::deadline::within;
 use crate::handle::{Handle, KnownFacts};
+use crate::import;
 use crate::problems::{diagnostic, error, warning};
 
 /// `managedk8s_addon`.
 pub struct Addon;
+
+/// What an import takes.
+const ID_FORM: &str = "<identifier>/<birth>/<namespace>/<name>";
 
 /// What a call works on.
 struct Job {
@@ -57,6 +61,7 @@ impl Job {
             ("identifier", Dynamic::string(id.identifier.to_string())),
             ("name", Dynamic::string(self.name.clone())),
             ("birth", Dynamic::string(id.birth.to_string())),
+            ("namespace", Dynamic::string(self.desired.namespace.clone())),
         ])
     }
 
@@ -145,9 +150,16 @@ impl Resource<Data> for Addon {
     }
 
     async fn read(&self, request: ReadRequest<Data>, response: &mut ReadResponse) -> Outcome {
-        let job = Job::new(&request.state)?;
-        let engine = request.data.engine(&request.cancel).await?;
         let mut state = request.state.clone();
+        if import::is_import(&state) {
+            let Some(found) = installed(&state, &request.data, &request.cancel).await? else {
+                response.state = None;
+                return Ok(());
+            };
+            state = found;
+        }
+        let job = Job::new(&state)?;
+        let engine = request.data.engine(&request.cancel).await?;
         match engine
             .read_addon(&job.cluster, &job.desired, &request.cancel)
             .await
@@ -200,4 +212,99 @@ impl Resource<Data> for Addon {
         .await
         .map_err(error)
     }
+
+    async fn import_state(
+        &self,
+        request: ImportRequest<Data>,
+        response: &mut ImportResponse,
+    ) -> Outcome {
+        let id = match &request.identity {
+            Some(identity) => {
+                let name = import::text(identity, "name");
+                let namespace = match import::text(identity, "namespace") {
+                    "" => product::catalogue::component(name)
+                        .map_or("default", |component| component.namespace),
+                    namespace => namespace,
+                };
+                let of = |name| import::text(identity, name);
+                format!("{}/{}/{namespace}/{name}", of("identifier"), of("birth"))
+            }
+            None => request.id.clone(),
+        };
+        let (cluster, [namespace, name]) = import::parse(&id, ID_FORM)?;
+        response.identity = Some(Dynamic::object([
+            (
+                "identifier",
+                Dynamic::string(cluster.identifier.to_string()),
+            ),
+            ("name", Dynamic::string(name)),
+            ("birth", Dynamic::string(cluster.birth.to_string())),
+            ("namespace", Dynamic::string(namespace)),
+        ]));
+        response.state = Some(Dynamic::object([("id", Dynamic::string(id.clone()))]));
+        Ok(())
+    }
+}
+
+/// The state of an imported component of the catalogue, at the version that its release has. What the configuration of
+/// another chart was, its release does not tell.
+async fn installed(
+    state: &Dynamic,
+    data: &Data,
+    cancel: &transport::CancellationToken,
+) -> Result<Option<Dynamic>, Diagnostics> {
+    let id = import::text(state, "id").to_owned();
+    let (cluster, [namespace, name]) = import::parse(&id, ID_FORM)?;
+    let Some(component) = product::catalogue::component(name) else {
+        return Err(Diagnostics::one_error(
+            "only components of the catalogue can be imported",
+            format!(
+                "Seen: {name:?}\nAllowed: a component of the catalogue\nWrite the resource without an import: its first \
+                 apply takes a release over that nothing manages."
+            ),
+        ));
+    };
+    let text = |text: &str| Value::Known(text.to_owned());
+    let mut model = AddonModel {
+        cluster: import::handle(&cluster, data, cancel).await?,
+        name: text(name),
+        chart: Value::Null,
+        repository: Value::Null,
+        version: text(component.version),
+        namespace: text(namespace),
+        values: Dynamic::Null,
+        wait: Value::Known(true),
+        timeouts: Value::Null,
+        id: Value::Known(id.clone()),
+        fingerprint: Value::Null,
+        drift: Value::Known(std::collections::BTreeMap::new()),
+        plan_summary: Value::Null,
+    };
+    let job = Job::new(&model.to_value())?;
+    let engine = data.engine(cancel).await?;
+    let read = engine.read_addon(&job.cluster, &job.desired, cancel).await;
+    let facts = match read.map_err(error)? {
+        AddonRead::Unreachable(problem) => {
+            let mut problem = *problem;
+            problem.severity = product::Severity::Error;
+            return Err(Diagnostics::from(diagnostic(&problem)));
+        }
+        AddonRead::Seen { facts, .. } => facts,
+    };
+    if facts.version.is_empty() {
+        return Ok(None);
+    }
+    if !facts.owner.is_empty() && facts.owner != OWNER_ADDON {
+        return Err(Diagnostics::one_error(
+            "something else manages this release",
+            format!(
+                "Seen: {namespace}/{name} belongs to {:?}\nAllowed: a release of an add-on, or one that nothing manages\n\
+                 Remove the import.",
+                facts.owner
+            ),
+        ));
+    }
+    model.version = Value::Known(facts.version);
+    model.fingerprint = Value::Known(facts.fingerprint);
+    Ok(Some(model.to_value()))
 }

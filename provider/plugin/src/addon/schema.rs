@@ -15,6 +15,11 @@ pub fn identity() -> IdentitySchema {
             Type::String,
             "The cluster's birth, 32 hexadecimal digits.",
         )
+        .optional(
+            "namespace",
+            Type::String,
+            "The release's namespace; the catalogue's by default.",
+        )
 }
 
 /// The schema of an add-on.

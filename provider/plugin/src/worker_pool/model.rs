@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use framework::{Dynamic, FromValue, ToValue, Value};
+use framework::{Dynamic, FromValue, Path, ToValue, Value};
 use lifecycle::cluster::Infrastructure;
 use lifecycle::pool::DesiredPool;
+use lifecycle::run::{ClusterHandle, RecordedPool};
 use product::rules::{PoolInput, TaintInput};
 use product::{IndexSet, MachineSize, PoolName, Taint, TaintEffect};
 
@@ -165,6 +166,71 @@ impl PoolModel {
         }
         let limit = Timeouts::limit(&self.drain_timeout, std::time::Duration::from_mins(10));
         Some(limit.as_secs().div_ceil(60) as u32)
+    }
+
+    /// The state of an imported pool. Where the recorded value is the default of an attribute that has none in the
+    /// schema, the attribute is taken as not set.
+    pub fn imported(handle: Dynamic, cluster: &ClusterHandle, recorded: &RecordedPool) -> Dynamic {
+        let desired = &recorded.desired;
+        let text = |value: &dyn std::fmt::Display| Value::Known(value.to_string());
+        let whole = |value: u32| Value::Known(i64::from(value));
+        let unless = |same: bool, value: Value<i64>| if same { Value::Null } else { value };
+        let template = &desired.infrastructure.template;
+        let labels = desired
+            .labels
+            .iter()
+            .map(|(key, value)| (key.clone(), Value::Known(value.clone())));
+        let model = Self {
+            cluster: handle,
+            name: text(&desired.name),
+            size: whole(desired.size.into()),
+            min_size: Value::Null,
+            max_size: Value::Null,
+            vcpu: whole(desired.machine.vcpu.into()),
+            memory_gib: whole(desired.machine.memory_gib),
+            os_disk_gb: whole(desired.machine.os_disk_gb),
+            ceph_gb: unless(
+                desired.ceph_gb == cluster.worker_ceph_gb,
+                whole(desired.ceph_gb),
+            ),
+            max_pods_per_node: whole(desired.max_pods_per_node.into()),
+            template: if *template == cluster.infrastructure.template {
+                Value::Null
+            } else {
+                text(template)
+            },
+            labels: if desired.labels.is_empty() {
+                Value::Null
+            } else {
+                Value::Known(labels.collect())
+            },
+            taints: Value::Null,
+            drain_timeout: text(&format_args!("{}m", desired.drain_timeout_minutes)),
+            timeouts: Value::Null,
+            id: text(&format_args!("{}/{}", cluster.id, desired.name)),
+            workers: text(&recorded.indexes),
+            drift: Value::Known(BTreeMap::new()),
+            plan_summary: Value::Null,
+        };
+        let mut state = model.to_value();
+        if !desired.taints.is_empty() {
+            let taints = desired.taints.iter().map(|taint| {
+                Dynamic::object([
+                    ("key", Dynamic::string(taint.key.clone())),
+                    (
+                        "value",
+                        if taint.value.is_empty() {
+                            Dynamic::Null
+                        } else {
+                            Dynamic::string(taint.value.clone())
+                        },
+                    ),
+                    ("effect", Dynamic::string(taint.effect.to_string())),
+                ])
+            });
+            state.set_at(&Path::of("taints"), Dynamic::set(taints));
+        }
+        state
     }
 
     /// The numbers in state.

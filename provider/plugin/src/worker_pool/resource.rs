@@ -4,24 +4,28 @@ use std::time::Duration;
 
 use framework::{
     CreateRequest, CreateResponse, DeleteRequest, DeleteResponse, Diagnostics, Dynamic,
-    IdentitySchema, ModifyPlanRequest, ModifyPlanResponse, Outcome, Path, ReadRequest,
-    ReadResponse, Resource, Schema, ToValue, UpdateRequest, UpdateResponse, ValidateConfigRequest,
-    async_trait,
+    IdentitySchema, ImportRequest, ImportResponse, ModifyPlanRequest, ModifyPlanResponse, Outcome,
+    Path, ReadRequest, ReadResponse, Resource, Schema, ToValue, UpdateRequest, UpdateResponse,
+    ValidateConfigRequest, async_trait,
 };
 use lifecycle::Drift;
 use lifecycle::pool::DesiredPool;
 use lifecycle::run::{ClusterHandle, PoolOutcome, PoolRead};
-use product::IndexSet;
+use product::{IndexSet, PoolName};
 
 use super::{PoolModel, TYPE_NAME, plan, schema};
 use crate::attributes::{Timeouts, approval};
 use crate::clients::Data;
 use crate::deadline::within;
 use crate::handle::{Handle, KnownFacts};
+use crate::import;
 use crate::problems::{diagnostic, error, warning};
 
 /// `managedk8s_worker_pool`.
 pub struct WorkerPool;
+
+/// What an import takes.
+const ID_FORM: &str = "<identifier>/<birth>/<name>";
 
 /// What a call works on.
 struct Job {
@@ -137,9 +141,16 @@ impl Resource<Data> for WorkerPool {
     }
 
     async fn read(&self, request: ReadRequest<Data>, response: &mut ReadResponse) -> Outcome {
-        let job = Job::new(&request.state)?;
-        let engine = request.data.engine(&request.cancel).await?;
         let mut state = request.state.clone();
+        if import::is_import(&state) {
+            let Some(found) = recorded(&state, &request.data, &request.cancel).await? else {
+                response.state = None;
+                return Ok(());
+            };
+            state = found;
+        }
+        let job = Job::new(&state)?;
+        let engine = request.data.engine(&request.cancel).await?;
         match engine
             .read_pool(&job.cluster, &job.desired, &job.wanted, &request.cancel)
             .await
@@ -204,4 +215,38 @@ impl Resource<Data> for WorkerPool {
         .await
         .map_err(error)
     }
+
+    async fn import_state(
+        &self,
+        request: ImportRequest<Data>,
+        response: &mut ImportResponse,
+    ) -> Outcome {
+        let id = match &request.identity {
+            Some(identity) => ["identifier", "birth", "name"]
+                .map(|name| import::text(identity, name))
+                .join("/"),
+            None => request.id.clone(),
+        };
+        import::parse::<1>(&id, ID_FORM)?;
+        response.state = Some(Dynamic::object([("id", Dynamic::string(id))]));
+        Ok(())
+    }
+}
+
+/// The state of an imported pool, from what it recorded in its cluster: as the configuration that made it would leave it.
+async fn recorded(
+    state: &Dynamic,
+    data: &Data,
+    cancel: &transport::CancellationToken,
+) -> Result<Option<Dynamic>, Diagnostics> {
+    let (cluster, [name]) = import::parse(import::text(state, "id"), ID_FORM)?;
+    let name = PoolName::parse(name).map_err(|problem| Diagnostics::from(diagnostic(&problem)))?;
+    let handle = import::handle(&cluster, data, cancel).await?;
+    let engine = data.engine(cancel).await?;
+    let cluster = Handle::read(&handle)?.cluster()?;
+    let found = engine
+        .find_pool(&cluster, &name, cancel)
+        .await
+        .map_err(error)?;
+    Ok(found.map(|found| PoolModel::imported(handle, &cluster, &found)))
 }

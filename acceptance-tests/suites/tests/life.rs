@@ -155,7 +155,7 @@ async fn expect_three_empty_plans(bench: &Bench) -> Result {
     Ok(())
 }
 
-async fn expect_small_state(bench: &Bench) -> Result {
+fn expect_small_state(bench: &Bench) -> Result {
     let text = std::fs::read_to_string(bench.terraform.folder().join("terraform.tfstate"))?;
     let state: Value = serde_json::from_str(&text)?;
     let resources = state["resources"].as_array().ok_or("no resources")?;
@@ -242,7 +242,7 @@ async fn production_is_created_changed_and_destroyed() -> Result {
     bench.apply().await?;
     expect_machines(&bench, "alpha", &production(3)).await?;
     expect_three_empty_plans(&bench).await?;
-    expect_small_state(&bench).await?;
+    expect_small_state(&bench)?;
     let tools = bench.tools().await?;
     if let Some(tools) = &tools {
         expect_nodes(tools, &production(3)).await?;
@@ -309,7 +309,7 @@ async fn devtest_is_created_and_destroyed_with_every_machine_off() -> Result {
     bench.apply().await?;
     expect_machines(&bench, "alphat", &devtest(3)).await?;
     expect_three_empty_plans(&bench).await?;
-    expect_small_state(&bench).await?;
+    expect_small_state(&bench)?;
     if let Some(tools) = bench.tools().await? {
         expect_nodes(&tools, &devtest(3)).await?;
         expect_releases(&tools).await?;

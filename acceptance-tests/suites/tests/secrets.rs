@@ -238,7 +238,11 @@ fn look(bench: &Bench, secrets: &Secrets, outputs: &[String]) -> Result {
     let mut places = Vec::new();
     files(bench.terraform.folder(), &mut places)?;
     let mut members = Vec::new();
-    for (name, archive) in places.iter().filter(|(name, _)| name.ends_with(".plan")) {
+    for (name, archive) in places.iter().filter(|(name, _)| {
+        Path::new(name)
+            .extension()
+            .is_some_and(|extension| extension == "plan")
+    }) {
         let inside = unzip(archive)?;
         assert!(
             inside.iter().any(|(member, _)| member == "tfplan"),

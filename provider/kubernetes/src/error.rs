@@ -57,11 +57,11 @@ pub enum Error {
     },
     /// Another process holds the Lease.
     #[error(
-        "the Lease kube-system/managedk8s is held by {holder:?} for {} s; wait until that run has ended",
+        "the Lease kube-system/managedk8s is held by {holder}, still after {} s; let that run end",
         elapsed.as_secs()
     )]
     LeaseHeld {
-        /// The holder's own name for itself.
+        /// The holder in its own words.
         holder: String,
         /// The time waited.
         elapsed: Duration,

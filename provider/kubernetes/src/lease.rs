@@ -1,5 +1,6 @@
 //! The Lease under which disruptive steps of different processes take turns.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -27,6 +28,25 @@ pub struct LeaseOptions {
     pub limit: Duration,
 }
 
+/// Who is waited for, in its own words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeaseHolder {
+    /// Its name for itself.
+    pub holder: String,
+    /// When it took the Lease, by its own clock; empty when it did not say.
+    pub since: String,
+}
+
+impl fmt::Display for LeaseHolder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.holder)?;
+        if self.since.is_empty() {
+            return Ok(());
+        }
+        write!(f, ", since {} by its clock", self.since)
+    }
+}
+
 /// The Lease, held and renewed until it is released or dropped. After a drop without release it
 /// expires.
 pub struct LeaseGuard {
@@ -41,6 +61,7 @@ pub struct LeaseGuard {
 struct Record {
     holder: String,
     renewed: String,
+    acquired: String,
     transitions: u64,
     /// How long the holder asked for.
     seconds: u64,
@@ -57,6 +78,7 @@ impl Record {
         Self {
             holder: text("/spec/holderIdentity"),
             renewed: text("/spec/renewTime"),
+            acquired: text("/spec/acquireTime"),
             transitions: number("/spec/leaseTransitions").unwrap_or_default(),
             seconds: number("/spec/leaseDurationSeconds").unwrap_or_default(),
             version: text("/metadata/resourceVersion"),
@@ -67,18 +89,21 @@ impl Record {
 impl Client {
     /// Takes the Lease, waiting for another holder until it lets go or its record has not changed
     /// for as long as it asked for. That is measured on our own clock: clocks of runners differ.
+    /// `waiting` is told who is waited for, once for each holder.
     ///
     /// # Errors
     /// [`Error::LeaseHeld`] after the limit; those of reads and writes.
     pub async fn acquire_lease(
         &self,
         options: &LeaseOptions,
+        waiting: &(dyn Fn(&LeaseHolder) + Send + Sync),
         cancel: &CancellationToken,
     ) -> Result<LeaseGuard, Error> {
         let clock = Arc::clone(&self.0.clock);
         let start = clock.now();
         let mut pace = Pace::new();
         let mut seen: Option<(Record, Instant)> = None;
+        let mut told = None;
         loop {
             let asked = clock.now();
             let value = self.read(&lease(), cancel).await?;
@@ -115,6 +140,15 @@ impl Client {
                     Err(error) => return Err(error),
                 }
             };
+            let other = LeaseHolder {
+                since: record.map(|record| record.acquired).unwrap_or_default(),
+                holder,
+            };
+            if told.as_ref() != Some(&other) {
+                waiting(&other);
+            }
+            let holder = other.to_string();
+            told = Some(other);
             let elapsed = now.saturating_duration_since(start);
             if elapsed >= options.limit {
                 return Err(Error::LeaseHeld { holder, elapsed });
@@ -138,6 +172,9 @@ impl Client {
             None => 0,
             Some(record) => record.transitions + u64::from(!ours),
         };
+        let acquired = before
+            .filter(|record| ours && !record.acquired.is_empty())
+            .map_or_else(|| now.clone(), |record| record.acquired.clone());
         let mut object = json!({
             "apiVersion": "coordination.k8s.io/v1",
             "kind": "Lease",
@@ -146,7 +183,7 @@ impl Client {
                 "holderIdentity": options.holder,
                 "leaseDurationSeconds": options.duration.as_secs().max(1),
                 "renewTime": now,
-                "acquireTime": now,
+                "acquireTime": acquired,
                 "leaseTransitions": transitions,
             },
         });
@@ -226,24 +263,27 @@ impl LeaseGuard {
     /// As every write.
     pub async fn release(self, cancel: &CancellationToken) -> Result<(), Error> {
         self.renewal.abort();
-        let Some(value) = self.client.read(&lease(), cancel).await? else {
-            return Ok(());
-        };
-        let record = Record::read(&value);
-        if record.holder != self.holder {
-            return Ok(());
-        }
-        let mut object = value;
-        object["spec"]["holderIdentity"] = json!("");
-        object["spec"]["leaseDurationSeconds"] = json!(1);
         let write = WriteOptions {
             field_manager: FIELD_MANAGER.to_owned(),
             ..WriteOptions::default()
         };
-        match self.client.replace(&object, &write, cancel).await {
-            Ok(_) | Err(ClusterError::Stale { .. } | ClusterError::NotFound { .. }) => Ok(()),
-            Err(error) => Err(error.into()),
+        // A renewal that was cut off may still arrive after our read: then the second try sees it.
+        for _ in 0..3 {
+            let Some(mut object) = self.client.read(&lease(), cancel).await? else {
+                return Ok(());
+            };
+            if Record::read(&object).holder != self.holder {
+                return Ok(());
+            }
+            object["spec"]["holderIdentity"] = json!("");
+            object["spec"]["leaseDurationSeconds"] = json!(1);
+            match self.client.replace(&object, &write, cancel).await {
+                Ok(_) | Err(ClusterError::NotFound { .. }) => return Ok(()),
+                Err(ClusterError::Stale { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
         }
+        Ok(())
     }
 }
 

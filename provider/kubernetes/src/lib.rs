@@ -25,7 +25,7 @@ pub use client::Client;
 pub use config_map::ConfigMap;
 pub use drain::{Blocked, DrainOptions, Drained};
 pub use error::Error;
-pub use lease::{LEASE_NAME, LEASE_NAMESPACE, LeaseGuard, LeaseOptions};
+pub use lease::{LEASE_NAME, LEASE_NAMESPACE, LeaseGuard, LeaseHolder, LeaseOptions};
 pub use node::{Effect, Freshness, Node, NodeChange, Taint};
 pub use snapshot::Snapshot;
 

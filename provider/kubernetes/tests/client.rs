@@ -3,6 +3,7 @@
 mod common;
 
 use std::collections::BTreeMap;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -497,7 +498,7 @@ async fn a_node_that_does_not_exist_is_drained() {
 fn lease(holder: &str) -> Value {
     json!({"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata":
         {"name": "managedk8s", "namespace": "kube-system", "resourceVersion": "5"}, "spec": {"holderIdentity": holder,
-        "leaseDurationSeconds": 30, "renewTime": "2020-01-01T00:00:00.000000Z", "leaseTransitions": 2}})
+        "leaseDurationSeconds": 30, "acquireTime": "2020-01-01T00:00:00.000000Z", "renewTime": "2020-01-01T00:00:00.000000Z", "leaseTransitions": 2}})
 }
 
 fn options(limit: u64) -> LeaseOptions {
@@ -524,7 +525,7 @@ async fn a_free_lease_is_taken_and_released() {
     .await;
     let guard = bench
         .client
-        .acquire_lease(&options(60), &bench.cancel)
+        .acquire_lease(&options(60), &|_| {}, &bench.cancel)
         .await
         .expect("ours");
     assert!(!guard.lost().is_cancelled());
@@ -548,20 +549,30 @@ async fn a_held_lease_is_waited_for_until_the_limit_or_until_its_holder_is_silen
         (200, call.body.clone())
     })
     .await;
+    let told = Mutex::new(Vec::new());
     let error = bench
         .client
-        .acquire_lease(&options(20), &bench.cancel)
+        .acquire_lease(
+            &options(20),
+            &|holder| told.lock().expect("no panic").push(holder.to_string()),
+            &bench.cancel,
+        )
         .await;
     assert!(
-        matches!(&error, Err(Error::LeaseHeld { holder, .. }) if holder == "runner-2"),
+        matches!(&error, Err(Error::LeaseHeld { holder, .. }) if holder.starts_with("runner-2")),
         "{:?}",
         error.err()
+    );
+    assert_eq!(
+        *told.lock().expect("no panic"),
+        ["runner-2, since 2020-01-01T00:00:00.000000Z by its clock"],
+        "told once, however often it was asked"
     );
     // The renewal time in the record is of 2020: it is not what counts.
     let before = bench.clock.passed();
     let guard = bench
         .client
-        .acquire_lease(&options(60), &bench.cancel)
+        .acquire_lease(&options(60), &|_| {}, &bench.cancel)
         .await
         .expect("silent");
     drop(guard);
@@ -592,7 +603,7 @@ async fn a_lease_that_was_taken_over_is_reported() {
     .await;
     let guard = bench
         .client
-        .acquire_lease(&options(60), &bench.cancel)
+        .acquire_lease(&options(60), &|_| {}, &bench.cancel)
         .await
         .expect("ours");
     while bench.clock.sleepers() == 0 {

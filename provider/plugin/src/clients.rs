@@ -165,6 +165,7 @@ impl Data {
             Arc::clone(&self.clock),
             key,
             tenant,
+            crate::settings::runner(),
             settings,
         ))
     }

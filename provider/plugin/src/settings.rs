@@ -161,6 +161,26 @@ pub fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
+/// The name of this run, for another one that waits for it: machine, process, and some digits that make it
+/// unique where container images give every runner the same of both.
+pub fn runner() -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname")
+        .ok()
+        .map(|name| name.trim().to_owned())
+        .filter(|name| !name.is_empty())
+        .or_else(|| environment("HOSTNAME"))
+        .or_else(|| environment("COMPUTERNAME"))
+        .unwrap_or_else(|| "unnamed host".to_owned());
+    let mut random = [0; 4];
+    // Without randomness host and process still tell most runs apart.
+    let _ = getrandom::fill(&mut random);
+    format!(
+        "{host} (process {}, run {:08x})",
+        std::process::id(),
+        u32::from_be_bytes(random)
+    )
+}
+
 impl Settings {
     /// Reads the block, filled up from the environment.
     ///

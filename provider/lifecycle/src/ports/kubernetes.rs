@@ -21,9 +21,42 @@ pub struct Deployment {
     pub adopt: bool,
 }
 
+/// The cluster's one turn to disturb nodes, held among all processes and renewed until it ends. Dropped
+/// without its end it expires.
+#[async_trait]
+pub trait Turn: Send + Sync {
+    /// Fires when the turn is somebody else's: nothing that disturbs a node may begin then.
+    fn lost(&self) -> &CancellationToken;
+
+    /// Gives the turn to the next one. Whoever cannot be told sees it expire.
+    async fn end(self: Box<Self>);
+}
+
+/// Who wants the turn to disturb nodes, and how long it waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TurnWanted<'a> {
+    /// The run's own name, unique among all runs.
+    pub runner: &'a str,
+    /// How long another run is waited for.
+    pub limit: Duration,
+}
+
+/// Where turns are taken.
+#[async_trait]
+pub trait Turns: Send + Sync {
+    /// Waits for the turn to disturb nodes: the Lease `kube-system/managedk8s`. `waiting` is told which run
+    /// has it.
+    async fn take_turn(
+        &self,
+        wanted: TurnWanted<'_>,
+        waiting: &(dyn Fn(String) + Send + Sync),
+        cancel: &CancellationToken,
+    ) -> Result<Box<dyn Turn>, Fault>;
+}
+
 /// The Kubernetes API.
 #[async_trait]
-pub trait Kubernetes: Send + Sync {
+pub trait Kubernetes: Turns {
     /// Whether the API answers.
     async fn alive(&self, cancel: &CancellationToken) -> Result<(), Fault>;
 

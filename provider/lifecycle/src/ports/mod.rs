@@ -11,7 +11,7 @@ use std::sync::Arc;
 use talos::ClusterPki;
 
 pub use cloud::{Cloud, ZoneResources};
-pub use kubernetes::{Deployment, Kubernetes};
+pub use kubernetes::{Deployment, Kubernetes, Turn, TurnWanted, Turns};
 pub use nodes::{Bootstrapped, EtcdService, NodeLook, Nodes};
 
 use crate::Error;

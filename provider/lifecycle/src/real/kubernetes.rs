@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::kubernetes::{
-    Client, ConfigMap, DrainOptions, Effect, FIELD_MANAGER, Freshness, Node, NodeChange,
+    Client, ConfigMap, DrainOptions, Effect, FIELD_MANAGER, Freshness, LeaseGuard, LeaseHolder,
+    LeaseOptions, Node, NodeChange,
 };
 use async_trait::async_trait;
 use helm::release::{
@@ -22,7 +23,7 @@ use transport::{CancellationToken, SharedClock};
 use super::charts::Charts;
 use crate::addon::{DesiredAddon, ReleaseSeen, merge};
 use crate::error::{Fault, chain};
-use crate::ports::{Deployment, Kubernetes};
+use crate::ports::{Deployment, Kubernetes, Turn, TurnWanted, Turns};
 use crate::seen::NodeSeen;
 
 /// Where inputs are recorded.
@@ -35,19 +36,26 @@ const FINGERPRINT: &str = "managedk8s-fingerprint";
 const OWNER: &str = "managedk8s-owner";
 /// Resources of one plan share one list of nodes.
 const SHARED: Duration = Duration::from_millis(300);
+/// A run that has not renewed its turn for as long is taken for dead; client-go's leader election has the
+/// same figure.
+const TURN_RENEWED_WITHIN: Duration = Duration::from_secs(15);
+/// How long giving a turn back may take: it expires anyway.
+const RELEASE_LIMIT: Duration = Duration::from_secs(5);
 
 /// One cluster.
 pub(super) struct KubernetesDoor {
     client: Client,
+    clock: SharedClock,
     releases: Releases,
     charts: Arc<Charts>,
 }
 
 impl KubernetesDoor {
     pub fn new(client: Client, clock: SharedClock, charts: Arc<Charts>) -> Self {
-        let releases = Releases::new(Arc::new(client.clone()), clock);
+        let releases = Releases::new(Arc::new(client.clone()), clock.clone());
         Self {
             client,
+            clock,
             releases,
             charts,
         }
@@ -88,6 +96,29 @@ impl KubernetesDoor {
             .await
             .map_err(helm_fault(format!("compare release {}", release.id)))?;
         Ok(drift.compact())
+    }
+}
+
+#[async_trait]
+impl Turns for KubernetesDoor {
+    async fn take_turn(
+        &self,
+        wanted: TurnWanted<'_>,
+        waiting: &(dyn Fn(String) + Send + Sync),
+        cancel: &CancellationToken,
+    ) -> Result<Box<dyn Turn>, Fault> {
+        let options = LeaseOptions {
+            holder: wanted.runner.to_owned(),
+            duration: TURN_RENEWED_WITHIN,
+            limit: wanted.limit,
+        };
+        let told = |holder: &LeaseHolder| waiting(holder.to_string());
+        let guard = self.client.acquire_lease(&options, &told, cancel).await;
+        let guard = guard.map_err(client_fault("take the Lease kube-system/managedk8s"))?;
+        Ok(Box::new(HeldTurn {
+            guard,
+            clock: self.clock.clone(),
+        }))
     }
 }
 
@@ -340,6 +371,30 @@ impl Kubernetes for KubernetesDoor {
             }
         }
         Ok(())
+    }
+}
+
+/// The Lease, held.
+struct HeldTurn {
+    guard: LeaseGuard,
+    clock: SharedClock,
+}
+
+#[async_trait]
+impl Turn for HeldTurn {
+    fn lost(&self) -> &CancellationToken {
+        self.guard.lost()
+    }
+
+    async fn end(self: Box<Self>) {
+        // An interrupted run gives its turn back, too.
+        let cancel = CancellationToken::new();
+        let release = self.guard.release(&cancel);
+        match transport::within(self.clock.as_ref(), RELEASE_LIMIT, release).await {
+            Some(Ok(())) => {}
+            Some(Err(error)) => tracing::debug!(%error, "the Lease is left to expire"),
+            None => tracing::debug!("the Lease is left to expire: no answer"),
+        }
     }
 }
 

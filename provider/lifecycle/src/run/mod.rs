@@ -12,6 +12,7 @@ mod machines;
 mod pool;
 mod progress;
 mod record;
+mod turn;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -71,6 +72,7 @@ pub struct Engine {
     pub(crate) tenant: Arc<str>,
     pub(crate) settings: Settings,
     pub(crate) progress: Arc<dyn Progress>,
+    pub(crate) runner: Arc<str>,
     locks: Arc<Locks>,
 }
 
@@ -94,13 +96,15 @@ impl Locks {
 }
 
 impl Engine {
-    /// An engine. `tenant` is the tenant's id: part of MAC addresses and keys.
+    /// An engine. `tenant` is the tenant's id: part of MAC addresses and keys. `runner` is the run's own name,
+    /// for others who wait for it: unique among all runs.
     pub fn new(
         cloud: Arc<dyn Cloud>,
         access: Arc<dyn Access>,
         clock: SharedClock,
         key: Key,
         tenant: impl Into<Arc<str>>,
+        runner: impl Into<Arc<str>>,
         settings: Settings,
     ) -> Self {
         let tenant: Arc<str> = tenant.into();
@@ -117,6 +121,7 @@ impl Engine {
             tenant,
             settings,
             progress: Arc::new(Silent),
+            runner: runner.into(),
             locks: Arc::new(Locks::default()),
         }
     }

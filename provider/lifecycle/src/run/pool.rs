@@ -14,6 +14,7 @@ use super::cluster::{no_progress, not_ready, plan_again, seen};
 use super::config::{NodeConfig, machine_config, network_config};
 use super::inside::{Inside, unreachable};
 use super::machines::FoundVm;
+use super::turn::Disturbance;
 use super::{ClusterHandle, Engine, EventState, going, side_by_side};
 use crate::Error;
 use crate::error::Fault;
@@ -188,7 +189,8 @@ impl Engine {
         let observed = run.observe(wanted, Freshness::Now, false).await?;
         for step in &plan_destroy(&observed).steps {
             if let Some(node) = step.object.machine() {
-                run.told(step, run.remove_worker(node, alive)).await?;
+                run.told(step, run.remove_in_turn(step, node, alive))
+                    .await?;
             }
         }
         if alive {
@@ -506,13 +508,7 @@ impl Run<'_> {
                 self.engine.machines.power_on(&found, self.cancel).await
             }
             (StepKind::LabelNode, Some(node)) => self.label(node, observed).await,
-            (StepKind::RemoveWorker, Some(node)) => {
-                let lock = self
-                    .engine
-                    .disruption_lock(self.cluster.id.identifier.as_str());
-                let _turn = lock.lock().await;
-                self.remove_worker(node, true).await
-            }
+            (StepKind::RemoveWorker, Some(node)) => self.remove_in_turn(step, node, true).await,
             (StepKind::AwaitNodes | StepKind::AwaitMachines, _) => {
                 self.await_nodes(step, target).await
             }
@@ -594,41 +590,52 @@ impl Run<'_> {
             .map_err(Error::cluster(format!("label {name}")))
     }
 
+    async fn remove_in_turn(&self, step: &Step, node: NodeKey, alive: bool) -> Result<(), Error> {
+        let subject = self.subject();
+        let disturbance = Disturbance {
+            cluster: &self.cluster.id.identifier,
+            kubernetes: alive.then_some(self.inside.kubernetes.as_ref()),
+            subject: &subject,
+            step,
+        };
+        let work = |cancel: CancellationToken| {
+            async move { self.remove_worker(node, alive, &cancel).await }.boxed()
+        };
+        self.engine.in_turn(disturbance, self.cancel, work).await
+    }
+
     /// Drains a worker, removes its machine, then its node.
-    async fn remove_worker(&self, node: NodeKey, alive: bool) -> Result<(), Error> {
+    async fn remove_worker(
+        &self,
+        node: NodeKey,
+        alive: bool,
+        cancel: &CancellationToken,
+    ) -> Result<(), Error> {
         let name = node.name(&self.cluster.id.identifier);
         let kubernetes = &self.inside.kubernetes;
         if alive && self.has_somewhere_to_go(&name).await? {
             let limit = Duration::from_mins(u64::from(self.desired.drain_timeout_minutes));
             kubernetes
-                .drain(&name, limit, self.cancel)
+                .drain(&name, limit, cancel)
                 .await
                 .map_err(Error::cluster(format!("drain {name}")))?;
         }
-        going(self.cancel)?;
+        going(cancel)?;
         let zones = self.cluster.zones.as_slice();
         let inventory = self
             .engine
             .machines
-            .inventory(
-                &self.cluster.id.identifier,
-                zones,
-                Freshness::Now,
-                self.cancel,
-            )
+            .inventory(&self.cluster.id.identifier, zones, Freshness::Now, cancel)
             .await?;
         if let Some(found) = inventory
             .of(node)
             .filter(|found| found.owner() == Some(&self.tag()))
         {
-            self.engine.machines.remove(found, self.cancel).await?;
+            self.engine.machines.remove(found, cancel).await?;
         }
         if alive {
             let doing = Error::cluster(format!("remove the node {name}"));
-            kubernetes
-                .delete_node(&name, self.cancel)
-                .await
-                .map_err(doing)?;
+            kubernetes.delete_node(&name, cancel).await.map_err(doing)?;
         }
         Ok(())
     }

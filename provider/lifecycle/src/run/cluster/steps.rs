@@ -17,6 +17,7 @@ use crate::plan::{Step, StepKind};
 use crate::ports::{Bootstrapped, Deployment};
 use crate::run::config::{NodeConfig, machine_config, network_config};
 use crate::run::side_by_side;
+use crate::run::turn::Disturbance;
 use crate::seen::{MachineSeen, Seen};
 use crate::{Error, EventState};
 
@@ -53,9 +54,16 @@ impl Run<'_> {
         let machine = step.object.machine();
         match (step.kind, machine) {
             (StepKind::Claim, Some(node)) => self.claim(node).await,
+            (StepKind::MakeMachine, Some(node)) if changes_members(step, observed) => {
+                self.in_turn(step, observed, self.make(node, observed))
+                    .await
+            }
             (StepKind::MakeMachine, Some(node)) => self.make(node, observed).await,
             (StepKind::PowerOn, Some(node)) => self.power_on(node).await,
-            (StepKind::RemoveMember, Some(node)) => self.remove_member(node, observed).await,
+            (StepKind::RemoveMember, Some(node)) => {
+                self.in_turn(step, observed, self.remove_member(node, observed))
+                    .await
+            }
             (StepKind::LabelNode, Some(node)) => self.label(node, observed).await,
             (StepKind::AwaitMachines, _) => self.await_machines(step).await,
             (StepKind::Bootstrap, _) => self.bootstrap(step).await,
@@ -87,6 +95,28 @@ impl Run<'_> {
                 None,
             ) => Ok(()),
         }
+    }
+
+    /// Changes of etcd's members take turns with other runs, as long as the cluster answers; what is
+    /// begun is ended.
+    async fn in_turn(
+        &self,
+        step: &Step,
+        observed: &ObservedCluster,
+        work: impl Future<Output = Result<(), Error>> + Send,
+    ) -> Result<(), Error> {
+        let subject = self.subject();
+        let answers = observed.api.known().is_some();
+        let disturbance = Disturbance {
+            cluster: &self.desired.identifier,
+            kubernetes: answers.then_some(self.kubernetes.as_ref()),
+            subject: &subject,
+            step,
+        };
+        let work = work.boxed();
+        self.engine
+            .in_turn(disturbance, self.cancel, |_| work)
+            .await
     }
 
     fn spec(&self, node: NodeKey) -> Result<MachineSpec, Error> {

@@ -9,4 +9,4 @@ mod terraform;
 pub use binaries::{Binaries, repository};
 pub use cloud::Cloud;
 pub use error::Error;
-pub use terraform::{Finished, PROVIDER_ADDRESS, Terraform};
+pub use terraform::{Finished, Terraform};

@@ -9,8 +9,12 @@ use tokio::process::Command;
 
 use crate::{Binaries, Error};
 
-/// The source address under which examples name the provider, with terraform's default host.
-pub const PROVIDER_ADDRESS: &str = "registry.terraform.io/managedk8s/managedk8s";
+/// The source address `managedk8s/managedk8s` of the examples with the default host of each program that reads it:
+/// terraform's, then OpenTofu's.
+const PROVIDER_ADDRESSES: [&str; 2] = [
+    "registry.terraform.io/managedk8s/managedk8s",
+    "registry.opentofu.org/managedk8s/managedk8s",
+];
 
 /// One finished command.
 #[derive(Debug)]
@@ -250,17 +254,20 @@ fn install(mirror: &Path, provider: &Path) -> Result<(), Error> {
         std::env::consts::OS.replace("macos", "darwin")
     );
     let version = env!("CARGO_PKG_VERSION");
-    let folder = mirror.join(PROVIDER_ADDRESS).join(version).join(platform);
-    std::fs::create_dir_all(&folder).map_err(Error::file(&folder))?;
     let name = format!(
         "terraform-provider-managedk8s_v{version}{}",
         std::env::consts::EXE_SUFFIX
     );
-    let target = folder.join(name);
-    if target.exists() {
-        std::fs::remove_file(&target).map_err(Error::file(&target))?;
+    for address in PROVIDER_ADDRESSES {
+        let folder = mirror.join(address).join(version).join(&platform);
+        std::fs::create_dir_all(&folder).map_err(Error::file(&folder))?;
+        let target = folder.join(&name);
+        if target.exists() {
+            std::fs::remove_file(&target).map_err(Error::file(&target))?;
+        }
+        std::fs::hard_link(provider, &target)
+            .or_else(|_| std::fs::copy(provider, &target).map(|_| ()))
+            .map_err(Error::file(provider))?;
     }
-    std::fs::hard_link(provider, &target)
-        .or_else(|_| std::fs::copy(provider, &target).map(|_| ()))
-        .map_err(Error::file(provider))
+    Ok(())
 }

@@ -118,7 +118,11 @@ async fn production_shows_every_attribute() -> Result<(), Error> {
     let done = done.expect_code(0)?;
     let schema: serde_json::Value =
         serde_json::from_str(&done.stdout).expect("terraform prints JSON");
-    let provider = &schema["provider_schemas"]["registry.terraform.io/managedk8s/managedk8s"];
+    // Terraform and OpenTofu show it under the address of their own default host.
+    let provider = schema["provider_schemas"]
+        .as_object()
+        .and_then(|all| all.values().next())
+        .expect("the one provider");
     let resources = provider["resource_schemas"].as_object().expect("resources");
     let mut missing = Vec::new();
     for (name, resource) in resources {

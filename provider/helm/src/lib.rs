@@ -24,6 +24,8 @@
 //! - [`source`] fetches charts from repositories, registries, addresses and paths;
 //! - [`chart`] loads them, [`values`] reads and merges what the user says, [`mod@render`] makes
 //!   objects, hooks and notes of both: pure, on a thread of its own;
+//! - [`preview`] tells what an installation or upgrade will change, leaf by leaf, before anything is
+//!   asked of a cluster; [`post_render`] patches what was rendered;
 //! - [`template`], [`value`], [`yaml`], [`semver`] are the engine below, usable alone;
 //! - [`release`] installs, upgrades, rolls back, removes and compares over the trait [`Cluster`],
 //!   which the crate `kubernetes` implements. Its records are Helm's own: the command line can take a
@@ -41,6 +43,8 @@ mod functions;
 mod regex_go;
 
 pub mod chart;
+pub mod post_render;
+pub mod preview;
 pub mod release;
 pub mod render;
 pub mod semver;

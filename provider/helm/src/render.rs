@@ -15,6 +15,8 @@ use serde_json::{Map, Value};
 use crate::chart::{self, Chart, Crd};
 use crate::template::{Clock, Entropy, Limits, Lookup, Volatile};
 
+pub(crate) use engine::Unsettled;
+
 pub use capabilities::{Capabilities, KubeVersion};
 pub use hooks::{Hook, HookDeletePolicy, HookEvent, HookLogPolicy};
 pub use manifests::{Manifest, from_yaml_numbers, split};
@@ -153,11 +155,27 @@ pub enum Error {
 ///
 /// Whatever Helm refuses, in Helm's words.
 pub fn render(chart: &Chart, options: &RenderOptions) -> Result<Rendered, Error> {
+    on_a_deep_stack(|| engine::run(chart, options))
+}
+
+/// Renders with marks among the values ([`crate::template::marks`]) and tells what they left open.
+pub(crate) fn render_marked(
+    chart: &Chart,
+    options: &RenderOptions,
+) -> Result<(Rendered, Unsettled), Error> {
+    on_a_deep_stack(|| {
+        let mut unsettled = Unsettled::default();
+        let rendered = engine::run_with(chart, options, Some(&mut unsettled))?;
+        Ok((rendered, unsettled))
+    })
+}
+
+fn on_a_deep_stack<T: Send>(work: impl FnOnce() -> Result<T, Error> + Send) -> Result<T, Error> {
     std::thread::scope(|scope| {
         std::thread::Builder::new()
             .name("helm-render".to_owned())
             .stack_size(STACK)
-            .spawn_scoped(scope, || engine::run(chart, options))
+            .spawn_scoped(scope, work)
             .map_err(|error| Error::Thread(error.to_string()))?
             .join()
             .unwrap_or_else(|panic| {

@@ -20,6 +20,7 @@ mod error;
 mod exec;
 mod fault;
 mod lex;
+pub(crate) mod marks;
 pub(crate) mod number;
 mod parse;
 

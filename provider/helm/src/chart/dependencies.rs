@@ -6,6 +6,7 @@ use serde_json::Value as Tree;
 
 use super::{Chart, Dependency, ImportValues};
 use crate::semver::{Constraint, Version};
+use crate::template::marks;
 use crate::value::{Entries, Map, Value};
 use crate::values::{Warnings, coalesce, deep_copy, lookup, merge, merge_template_tables, to_tree};
 
@@ -69,8 +70,8 @@ fn enable(
 
     let values = coalesce(chart, values, warnings)?;
     let declared = &mut chart.metadata.dependencies;
-    tags(declared, &values, warnings);
-    conditions(declared, &values, path, warnings);
+    tags(declared, &values, warnings)?;
+    conditions(declared, &values, path, warnings)?;
     let off: BTreeSet<String> = declared
         .iter()
         .filter(|dependency| !dependency.enabled)
@@ -86,9 +87,9 @@ fn enable(
     Ok(())
 }
 
-fn tags(declared: &mut [Dependency], values: &Map, warnings: &mut Warnings) {
+fn tags(declared: &mut [Dependency], values: &Map, warnings: &mut Warnings) -> Result<(), String> {
     let Some(Value::Map(switches)) = values.get(b"tags") else {
-        return;
+        return Ok(());
     };
     for dependency in declared {
         let (mut on, mut off) = (false, false);
@@ -96,6 +97,12 @@ fn tags(declared: &mut [Dependency], values: &Map, warnings: &mut Warnings) {
             match switches.get(tag.as_bytes()) {
                 Some(Value::Bool(true)) => on = true,
                 Some(Value::Bool(false)) => off = true,
+                Some(other) if marks::direct(&other).unknown => {
+                    return Err(format!(
+                        "tag {tag} of dependency {} is not known yet",
+                        dependency.name
+                    ));
+                }
                 Some(_) => warnings.push(format!(
                     "tag {tag} of dependency {} is no boolean",
                     dependency.name
@@ -105,9 +112,15 @@ fn tags(declared: &mut [Dependency], values: &Map, warnings: &mut Warnings) {
         }
         dependency.enabled = on || !off;
     }
+    Ok(())
 }
 
-fn conditions(declared: &mut [Dependency], values: &Map, path: &str, warnings: &mut Warnings) {
+fn conditions(
+    declared: &mut [Dependency],
+    values: &Map,
+    path: &str,
+    warnings: &mut Warnings,
+) -> Result<(), String> {
     for dependency in declared {
         for condition in dependency.condition.trim().split(',') {
             if condition.is_empty() {
@@ -119,6 +132,12 @@ fn conditions(declared: &mut [Dependency], values: &Map, path: &str, warnings: &
                     break;
                 }
                 None | Some(Value::Map(_)) => {}
+                Some(other) if marks::direct(&other).unknown => {
+                    return Err(format!(
+                        "condition {condition} of dependency {} is not known yet",
+                        dependency.name
+                    ));
+                }
                 Some(_) => warnings.push(format!(
                     "condition {condition} of dependency {} is no boolean",
                     dependency.name
@@ -126,6 +145,7 @@ fn conditions(declared: &mut [Dependency], values: &Map, path: &str, warnings: &
             }
         }
     }
+    Ok(())
 }
 
 /// Deepest first; what is imported ranks below the chart's own values.

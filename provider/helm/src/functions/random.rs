@@ -74,11 +74,10 @@ pub(super) fn bytes(run: &Run<'_>, count: usize) -> Vec<u8> {
     buffer
 }
 
-/// A number below `bound`, which is at least one. The bias of 2^-64 parts does not matter here.
+/// A number below `bound`, which is at least one.
 fn below(run: &Run<'_>, bound: u64) -> u64 {
-    let mut raw = [0; 16];
-    fill(run, &mut raw);
-    (u128::from_le_bytes(raw) % u128::from(bound)) as u64
+    run.env.touch(|volatile| volatile.entropy = true);
+    run.env.entropy.below(bound)
 }
 
 fn pick(run: &Run<'_>, count: i64, from: &[u8]) -> Answer {
@@ -86,15 +85,8 @@ fn pick(run: &Run<'_>, count: i64, from: &[u8]) -> Answer {
     let count = usize::try_from(count).unwrap_or(0);
     run.check_size(count)?;
     run.charge(count as u64)?;
-    let raw = bytes(run, count.saturating_mul(8));
-    let text: Vec<u8> = raw
-        .chunks_exact(8)
-        .map(|chunk| {
-            let number = chunk
-                .iter()
-                .fold(0_u64, |sum, byte| (sum << 8) | u64::from(*byte));
-            from[(number % from.len() as u64) as usize]
-        })
+    let text: Vec<u8> = (0..count)
+        .map(|_| from[below(run, from.len() as u64) as usize % from.len()])
         .collect();
     Ok(Value::str(text))
 }

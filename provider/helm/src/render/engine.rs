@@ -1,17 +1,36 @@
 //! One rendering, step by step: check, settle the subcharts, coalesce the values, parse and execute
 //! all templates in Helm's order, sort what came out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use super::{Error, RenderOptions, Rendered, builtin, files::Files, manifests};
 use super::{SharedClock, SharedEntropy, SharedLookup};
 use crate::chart::{self, Chart};
+use crate::template::marks::Tracker;
 use crate::template::{self, Clock, Entropy, Env, Lookup, Set};
 use crate::value::{Entries, Map, MapKind, Value};
 use crate::values::{self, Warnings};
 
+/// What a rendering with stand-ins for unknown values could not settle.
+#[derive(Debug, Default)]
+pub(crate) struct Unsettled {
+    /// Templates whose course depends on what is not known.
+    pub(crate) files: BTreeSet<String>,
+    /// One of them changed the values, on which others may depend.
+    pub(crate) leaked: bool,
+}
+
 pub(super) fn run(chart: &Chart, options: &RenderOptions) -> Result<Rendered, Error> {
+    run_with(chart, options, None)
+}
+
+/// As [`run`]; with `unsettled`, values may hold marks.
+pub(super) fn run_with(
+    chart: &Chart,
+    options: &RenderOptions,
+    unsettled: Option<&mut Unsettled>,
+) -> Result<Rendered, Error> {
     if !super::valid_release_name(&options.release_name) {
         return Err(Error::ReleaseName(options.release_name.clone()));
     }
@@ -33,7 +52,7 @@ pub(super) fn run(chart: &Chart, options: &RenderOptions) -> Result<Rendered, Er
     }
     check_kube_version(&chart, options)?;
 
-    let (mut files, env) = execute(&chart, values, options)?;
+    let (mut files, env) = execute(&chart, values, options, unsettled)?;
     let notes = manifests::take_notes(&chart, &mut files, options.sub_notes);
     let sorted = manifests::sort_files(&files)?;
     warnings.extend(sorted.warnings);
@@ -71,6 +90,7 @@ fn execute(
     chart: &Chart,
     values: Map,
     options: &RenderOptions,
+    mut unsettled: Option<&mut Unsettled>,
 ) -> Result<(BTreeMap<String, String>, Env), Error> {
     let mut templates = BTreeMap::new();
     let shared = Shared {
@@ -97,7 +117,10 @@ fn execute(
         set.parse(name, &source)
             .map_err(|e| parse_error(name, &e))?;
     }
-    let env = environment(options);
+    let env = match unsettled {
+        Some(_) => environment(options).track(),
+        None => environment(options),
+    };
     let mut files = BTreeMap::new();
     for &name in &names {
         let base = name.rsplit('/').next().unwrap_or(name);
@@ -115,9 +138,17 @@ fn execute(
                 ]),
             )),
         );
-        let output = set
-            .execute(name, &Value::Map(template.dot.clone()), &env)
-            .map_err(|error| Error::Template(error.to_string()))?;
+        let before = unsettled.is_some().then(|| values::to_tree(&values));
+        let output = set.execute(name, &Value::Map(template.dot.clone()), &env);
+        if let Some(unsettled) = unsettled.as_deref_mut()
+            && env.tracker.as_ref().is_some_and(Tracker::take_decided)
+        {
+            unsettled.files.insert(name.clone());
+            unsettled.leaked |= before != Some(values::to_tree(&values));
+            // Whatever came out is not what will come out.
+            continue;
+        }
+        let output = output.map_err(|error| Error::Template(error.to_string()))?;
         let text = String::from_utf8(output)
             .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
         files.insert(name.clone(), text);
@@ -240,6 +271,10 @@ struct EntropyOf(SharedEntropy);
 impl Entropy for EntropyOf {
     fn fill(&self, buffer: &mut [u8]) {
         self.0.fill(buffer);
+    }
+
+    fn below(&self, bound: u64) -> u64 {
+        self.0.below(bound)
     }
 
     fn rsa_key(&self, bits: usize) -> Option<Vec<u8>> {

@@ -109,6 +109,14 @@ pub struct Hook {
     pub log_policies: Vec<HookLogPolicy>,
 }
 
+impl Hook {
+    /// Puts another object in the place of this one; events and policies stay.
+    pub fn set_object(&mut self, object: Value) {
+        self.manifest = crate::yaml::encode(&object);
+        self.object = object;
+    }
+}
+
 /// What an object's annotations make of it.
 pub(super) enum Role {
     /// A part of the release.

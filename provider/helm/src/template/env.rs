@@ -3,6 +3,8 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
+use super::marks::Tracker;
+
 /// Answers `lookup` with objects of a live cluster.
 pub trait Lookup {
     /// One object, or with an empty `name` a list object (`items`); `Null` when there is none.
@@ -56,6 +58,15 @@ impl Clock for jiff::Timestamp {
 pub trait Entropy {
     /// Fills `buffer` with random bytes.
     fn fill(&self, buffer: &mut [u8]);
+
+    /// A number below `bound`, which is at least one.
+    fn below(&self, bound: u64) -> u64 {
+        // The bias of 2^-64 parts does not matter here.
+        let mut raw = [0; 16];
+        self.fill(&mut raw);
+        let number = u128::from_le_bytes(raw) % u128::from(bound.max(1));
+        u64::try_from(number).unwrap_or(0)
+    }
 
     /// A new RSA key of `bits`, as PKCS#8 DER; `None` when the size cannot be made.
     fn rsa_key(&self, bits: usize) -> Option<Vec<u8>>;
@@ -123,6 +134,13 @@ pub struct Volatile {
     pub dns: bool,
 }
 
+impl Volatile {
+    /// Whether any was used.
+    pub const fn any(self) -> bool {
+        self.clock || self.entropy || self.lookup || self.dns
+    }
+}
+
 /// The outside world of one rendering. One `Env` serves all templates of a chart.
 pub struct Env {
     pub(crate) lookup: Rc<dyn Lookup>,
@@ -133,6 +151,7 @@ pub struct Env {
     pub(crate) limits: Limits,
     pub(crate) steps: Cell<u64>,
     pub(crate) volatile: Cell<Volatile>,
+    pub(crate) tracker: Option<Tracker>,
 }
 
 impl Default for Env {
@@ -146,6 +165,7 @@ impl Default for Env {
             limits: Limits::default(),
             steps: Cell::new(0),
             volatile: Cell::new(Volatile::default()),
+            tracker: None,
         }
     }
 }
@@ -195,6 +215,12 @@ impl Env {
     /// What the renderings so far have used.
     pub fn volatile(&self) -> Volatile {
         self.volatile.get()
+    }
+
+    /// Follows stand-ins for values that are not known.
+    pub(crate) fn track(mut self) -> Self {
+        self.tracker = Some(Tracker::default());
+        self
     }
 
     pub(crate) fn touch(&self, mark: impl FnOnce(&mut Volatile)) {

@@ -2,6 +2,7 @@
 
 mod call;
 mod eval;
+mod track;
 mod walk;
 
 use std::cell::{Cell, RefCell};

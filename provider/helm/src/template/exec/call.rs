@@ -2,6 +2,7 @@
 
 use super::super::ast::{At, Expr, ExprKind};
 use super::super::fault::Fault;
+use super::super::marks::direct;
 use super::walk::{Slot, State, Step};
 use super::{MAX_LIST, RED_ZONE, SEGMENT};
 use crate::functions::{Function, Special};
@@ -27,11 +28,22 @@ impl<'t> State<'_, 't> {
         }
         let args = self.arguments(dot, function.name, function.signature, args, last)?;
         self.step()?;
+        let watch = self.watch(function, &args);
+        if let Some(watch) = &watch
+            && let Some(value) = self.misfit(watch, function.signature, &args)
+        {
+            return Ok(Slot::plain(value));
+        }
         let run = self.run;
         let result = stacker::maybe_grow(RED_ZONE, SEGMENT, || (function.call)(run, &args));
-        match result.and_then(|value| self.weigh(value)) {
-            Ok(value) => Ok(Slot::plain(value)),
-            Err(fault) => {
+        match (result.and_then(|value| self.weigh(value)), watch) {
+            (Ok(value), None) => Ok(Slot::plain(value)),
+            (Ok(value), Some(watch)) => Ok(Slot::plain(self.marked(&watch, value))),
+            // What it would give for the value itself, nobody knows.
+            (Err(_), Some(watch)) if watch.direct.any() && function.name != "fail" => {
+                Ok(Slot::plain(self.stand_in(&watch)))
+            }
+            (Err(fault), _) => {
                 self.at = Some(node);
                 self.called(function.name, fault)
             }
@@ -96,6 +108,9 @@ impl<'t> State<'_, 't> {
         let mut value = Value::Absent;
         for arg in args {
             value = self.argument(dot, Type::Reflect, arg)?;
+            if function.special == Special::And {
+                self.decides(&value);
+            }
             if value.truth() == (function.special == Special::Or) {
                 return Ok(Slot::plain(value));
             }
@@ -215,6 +230,7 @@ impl<'t> State<'_, 't> {
         let value = slot.value;
         match (wanted, &value) {
             (Type::Reflect, _) => Ok(value),
+            (_, Value::Str(_)) if self.tracks() && direct(&value).any() => Ok(value),
             (_, Value::Absent) => {
                 if wanted.can_be_nil() {
                     Ok(nil_of(wanted))

@@ -2,6 +2,7 @@
 
 use super::super::ast::{At, Command, Expr, ExprKind, Pipe};
 use super::super::fault::Fault;
+use super::super::marks::direct;
 use super::walk::{Slot, State, Step};
 use super::{RED_ZONE, SEGMENT};
 use crate::functions::quote::quote;
@@ -207,6 +208,10 @@ impl<'t> State<'_, 't> {
                     |item| matches!((item, &args[0]), (Value::Str(a), Value::Str(b)) if a == b),
                 );
                 return Ok(Slot::plain(Value::Bool(has)));
+            }
+            // A part of what is not known is not known.
+            Value::Str(_) if !has_args && self.tracks() && direct(&receiver.value).any() => {
+                return Ok(receiver);
             }
             Value::Duration(nanos) => {
                 let nanos = *nanos;

@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use super::super::ast::{At, Branch, Node, Pipe, Tree};
 use super::super::fault::Fault;
+use super::super::marks::direct;
 use super::{MAX_DEPTH, RED_ZONE, Run, SEGMENT};
 use crate::functions::print::print_value;
 use crate::functions::quote::quote;
@@ -149,6 +150,7 @@ impl<'r, 't> State<'r, 't> {
     ) -> Step<Flow> {
         let mark = self.variables.len();
         let value = self.pipe(dot, &branch.pipe)?;
+        self.decides(&value);
         let flow = if value.truth() {
             if with {
                 self.body(&Slot::plain(value), &branch.body, out)?
@@ -198,6 +200,7 @@ impl<'r, 't> State<'r, 't> {
     ) -> Step<Flow> {
         let start = self.variables.len();
         let value = self.pipe(dot, &branch.pipe)?;
+        self.decides(&value);
         let ran = self.iterate(&value, branch, out)?;
         let mut flow = Flow::Next;
         if !ran && let Some(otherwise) = &branch.otherwise {
@@ -260,6 +263,7 @@ impl<'r, 't> State<'r, 't> {
                 Some(underlying) => self.iterate(&underlying, branch, out),
                 None => self.cannot_iterate(value),
             },
+            Value::Str(_) if self.tracks() && direct(value).any() => Ok(false),
             _ => self.cannot_iterate(value),
         }
     }

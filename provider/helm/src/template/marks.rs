@@ -1,0 +1,127 @@
+//! Stand-ins for values that are not known yet or must not be shown, and what a rendering did with
+//! them.
+//!
+//! A value that is not known while a change is planned goes through the templates as a text that
+//! holds a mark. Whatever holds the mark in the end comes from it. Functions that would lose the mark
+//! (hashes, encodings) give it back ([`super::exec`]); what *decides* by such a value is noted
+//! here, because then the shape of the file and not only a leaf depends on it.
+
+use std::cell::Cell;
+use std::ops::BitOr;
+
+use memchr::memmem::find;
+
+use crate::value::{Map, Value};
+
+/// Marks what is not known yet: three characters of the private use area that no chart holds.
+pub(crate) const UNKNOWN: &str = "\u{f8e1}\u{e7a0}\u{f8e2}";
+/// Marks what must not be shown.
+pub(crate) const SECRET: &str = "\u{f8e1}\u{e7a1}\u{f8e2}";
+
+/// How deep a value is searched: charts can build cycles of nothing, but not of containers, so this
+/// only bounds the stack.
+const DEPTH: usize = 200;
+
+/// Which marks something holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Marks {
+    pub(crate) unknown: bool,
+    pub(crate) secret: bool,
+}
+
+impl Marks {
+    pub(crate) const fn any(self) -> bool {
+        self.unknown || self.secret
+    }
+
+    /// Whether every mark of `other` is here too.
+    pub(crate) const fn covers(self, other: Self) -> bool {
+        (self.unknown || !other.unknown) && (self.secret || !other.secret)
+    }
+
+    /// The text of the marks.
+    pub(crate) fn text(self) -> String {
+        let mut text = String::new();
+        if self.unknown {
+            text.push_str(UNKNOWN);
+        }
+        if self.secret {
+            text.push_str(SECRET);
+        }
+        text
+    }
+}
+
+impl BitOr for Marks {
+    type Output = Self;
+
+    fn bitor(self, other: Self) -> Self {
+        Self {
+            unknown: self.unknown || other.unknown,
+            secret: self.secret || other.secret,
+        }
+    }
+}
+
+/// The marks in a text.
+pub(crate) fn in_bytes(text: &[u8]) -> Marks {
+    Marks {
+        unknown: find(text, UNKNOWN.as_bytes()).is_some(),
+        secret: find(text, SECRET.as_bytes()).is_some(),
+    }
+}
+
+/// The marks in a text itself; containers count as unmarked.
+pub(crate) fn direct(value: &Value) -> Marks {
+    match value {
+        Value::Str(text) | Value::Bytes(text) => in_bytes(text),
+        _ => Marks::default(),
+    }
+}
+
+/// The marks anywhere in a value, keys included.
+pub(crate) fn deep(value: &Value) -> Marks {
+    deep_to(value, DEPTH)
+}
+
+fn deep_to(value: &Value, depth: usize) -> Marks {
+    if depth == 0 {
+        return Marks::default();
+    }
+    match value {
+        Value::List(list) => list
+            .items()
+            .iter()
+            .fold(Marks::default(), |all, item| all | deep_to(item, depth - 1)),
+        Value::Map(map) => in_map(map, depth - 1),
+        other => direct(other),
+    }
+}
+
+fn in_map(map: &Map, depth: usize) -> Marks {
+    map.read().map_or_else(Marks::default, |entries| {
+        entries.iter().fold(Marks::default(), |all, (key, value)| {
+            all | in_bytes(key) | deep_to(value, depth)
+        })
+    })
+}
+
+/// What a rendering with stand-ins did.
+#[derive(Debug, Default)]
+pub(crate) struct Tracker {
+    decided: Cell<bool>,
+}
+
+impl Tracker {
+    /// Something was decided by a value that is not known.
+    pub(crate) fn decide(&self, marks: Marks) {
+        if marks.unknown {
+            self.decided.set(true);
+        }
+    }
+
+    /// Whether something was, since the last time of asking.
+    pub(crate) fn take_decided(&self) -> bool {
+        self.decided.replace(false)
+    }
+}

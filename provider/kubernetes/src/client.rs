@@ -17,7 +17,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use serde_json::Value;
 use tokio::sync::Mutex;
 use transport::{
-    Backoff, CancellationToken, Connector, Jitter, Rounds, SharedClock, or_cancelled, pause,
+    Backoff, CancellationToken, Connector, Jitter, Rounds, SharedClock, chain, or_cancelled, pause,
 };
 
 use crate::{Error, Node, Settings, status};
@@ -421,21 +421,6 @@ async fn exchange(pool: &Https, request: Request<Full<Bytes>>) -> Outcome {
         ),
         Err(error) => Outcome::NoAnswer(chain(&error)),
     }
-}
-
-/// The whole chain of causes in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let part = error.to_string();
-        if !text.contains(&part) {
-            text.push_str(": ");
-            text.push_str(&part);
-        }
-        cause = error.source();
-    }
-    text
 }
 
 fn patience() -> Backoff {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use product::{Path, Problem};
+use transport::chain;
 
 /// Why a call of a port failed.
 #[derive(Debug, thiserror::Error)]
@@ -135,19 +136,9 @@ impl Error {
             Self::Refused(problem) | Self::LostClaim(problem) => problem.as_ref().clone(),
             Self::Pki(source) => problem("cannot derive the cluster's certificates".to_owned())
                 .seen(chain(source))
-                .next("Set MANAGEDK8S_KEY to the key this cluster was made with."),
+                .allowed("the CA certificates that were made with this key")
+                .next("The key is right, but the certificates in state are not its own: restore the state from a backup, or \
+                       remove the cluster from state and import it again."),
         }
     }
-}
-
-/// An error and its sources on one line.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        source = error.source();
-    }
-    secret::scrub(&text).into_owned()
 }

@@ -1,11 +1,9 @@
 //! Attributes that several resources have.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use framework::{
-    Attribute, Diagnostics, Dynamic, FromValue, ModifyPlanRequest, ModifyPlanResponse, Path,
-    ToValue, Type, ValidateRequest, Validator, Value,
+    Attribute, Diagnostics, Dynamic, ModifyPlanRequest, ModifyPlanResponse, Path, Type, Value,
 };
 use lifecycle::{Drift, Plan, PlanSummary};
 
@@ -30,69 +28,7 @@ pub fn plan_summary() -> Attribute {
 
 /// `timeouts`.
 pub fn timeouts(create: &str, update: &str, delete: &str) -> Attribute {
-    let member = |what: &str, default: &str| {
-        Attribute::string(format!(
-            "How long {what} may take, such as `30m` or `1h30m`; {default} by default."
-        ))
-        .optional()
-        .validate(DurationText)
-    };
-    Attribute::single(
-        [
-            ("create", member("a create", create)),
-            ("update", member("an update", update)),
-            ("delete", member("a destroy", delete)),
-        ],
-        "Limits for slow platforms.",
-    )
-    .optional()
-}
-
-/// A duration such as `30m`.
-struct DurationText;
-
-impl Validator for DurationText {
-    fn describe(&self) -> String {
-        "a duration such as `30m` or `1h30m`".to_owned()
-    }
-
-    fn validate(&self, request: &ValidateRequest<'_>, diagnostics: &mut Diagnostics) {
-        let Some(text) = request.value.as_str() else {
-            return;
-        };
-        if Timeouts::parse(text).is_none() {
-            diagnostics.error_at(
-                request.path.clone(),
-                "not a duration",
-                format!("Seen: {text:?}\nAllowed: a number and a unit, such as \"30m\" or \"1h30m\"\nWrite it that way."),
-            );
-        }
-    }
-}
-
-/// `timeouts` as configured.
-#[derive(Clone, Debug, Default, FromValue, ToValue)]
-pub struct Timeouts {
-    pub create: Value<String>,
-    pub update: Value<String>,
-    pub delete: Value<String>,
-}
-
-impl Timeouts {
-    /// One of the limits, or `default` when it is not set or not a duration.
-    pub fn limit(value: &Value<String>, default: Duration) -> Duration {
-        value
-            .as_known()
-            .and_then(|text| Self::parse(text))
-            .unwrap_or(default)
-    }
-
-    fn parse(text: &str) -> Option<Duration> {
-        let duration = text.parse::<jiff::SignedDuration>().ok()?;
-        Duration::try_from(duration)
-            .ok()
-            .filter(|duration| !duration.is_zero())
-    }
+    framework::timeouts::attribute(&[("create", create), ("update", update), ("delete", delete)])
 }
 
 /// The drift that Read stored.

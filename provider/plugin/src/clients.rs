@@ -9,7 +9,7 @@ use lifecycle::Engine;
 use lifecycle::run::{Key, Settings as RunSettings};
 use openiaas::Client;
 use secret::{ClusterKey, Identity};
-use transport::{CancellationToken, Dialer, SharedClock, SystemClock, Trust, http_client};
+use transport::{CancellationToken, Dialer, SharedClock, SystemClock, Trust, chain, http_client};
 
 use crate::handle::Handle;
 
@@ -132,6 +132,33 @@ impl Data {
             .await
     }
 
+    /// The executors for a cluster that exists. Another key than it was made with is refused before any call.
+    ///
+    /// # Errors
+    ///
+    /// Another key, another tenant, and as [`Self::engine`].
+    pub async fn engine_for(
+        &self,
+        handle: &Handle,
+        cancel: &CancellationToken,
+    ) -> Result<&Engine, Diagnostics> {
+        self.cluster_key(handle)?;
+        let engine = self.engine(cancel).await?;
+        if engine.tenant() == handle.tenant {
+            return Ok(engine);
+        }
+        Err(Diagnostics::one_error(
+            "credentials are of another tenant than the cluster's",
+            format!(
+                "Seen: an account of tenant {}\nAllowed: an account of tenant {}, which holds cluster {}\nSet \
+                 CLOUDTEMPLE_CLIENT_ID and CLOUDTEMPLE_SECRET_ID to a token of that tenant.",
+                engine.tenant(),
+                handle.tenant,
+                handle.identifier
+            ),
+        ))
+    }
+
     async fn make_engine(&self, cancel: &CancellationToken) -> Result<Engine, Diagnostics> {
         let key = match &self.settings.key {
             Value::Known(HeldKey::Root(key)) => Key::Root(key.clone()),
@@ -200,24 +227,32 @@ impl Data {
             tenant: &handle.tenant,
             identifier: &handle.identifier,
         };
-        let key = match &self.settings.key {
-            Value::Known(HeldKey::Root(root)) => root.cluster_key(birth, &identity),
-            Value::Known(HeldKey::Cluster(key)) => key.clone(),
+        let (key, advice) = match &self.settings.key {
+            Value::Known(HeldKey::Root(root)) => (
+                root.cluster_key(birth, &identity),
+                "The key in MANAGEDK8S_KEY, or in the provider block, is not the one this state was made with: set that \
+                 one. Nothing was asked of any API.",
+            ),
+            Value::Known(HeldKey::Cluster(key)) => (
+                key.clone(),
+                "The key in MANAGEDK8S_CLUSTER_KEY, or in the provider block, is that of another cluster or of an earlier \
+                 birth: set the one that `terraform-provider-managedk8s key cluster` prints for this cluster. Nothing \
+                 was asked of any API.",
+            ),
             Value::Known(HeldKey::None) | Value::Null => return Err(no_key()),
             Value::Unknown => return Err(unknown("key")),
         };
         if key.fingerprint() == handle.key_fingerprint {
             return Ok(key);
         }
-        Err(Diagnostics::one_error_at(
-            Path::of("key"),
-            "another key than the cluster was made with",
+        Err(Diagnostics::one_error(
+            "another key than this cluster was made with",
             format!(
-                "Seen: a key with fingerprint {}\nAllowed: the key with fingerprint {}\nSet MANAGEDK8S_KEY, or \
-                 MANAGEDK8S_CLUSTER_KEY, to the key that cluster {} was made with.",
+                "Seen: a key that gives fingerprint {} for cluster {}\nAllowed: the key that gives fingerprint {}\n\
+                 {advice}",
                 key.fingerprint(),
+                handle.identifier,
                 handle.key_fingerprint,
-                handle.identifier
             ),
         ))
     }
@@ -254,15 +289,4 @@ fn no_key() -> Diagnostics {
         "Every secret of a cluster is derived from one key of 32 random bytes. Make it once with \
          `terraform-provider-managedk8s key generate`, keep it like a password, and set it as MANAGEDK8S_KEY.",
     )
-}
-
-/// An error with its causes, in one line.
-pub fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }

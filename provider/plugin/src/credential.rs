@@ -5,7 +5,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use jiff::{SignedDuration, Timestamp};
-use secret::{Birth, ClusterKey, Identity, RootKey};
+use product::Birth;
+use secret::{ClusterKey, Identity, RootKey};
 use talos::{ClusterPki, TalosRole, Validity};
 
 use crate::settings::environment;
@@ -82,10 +83,7 @@ pub struct Target {
 
 impl Target {
     fn key(&self) -> Result<ClusterKey, String> {
-        let birth: Birth = self
-            .birth
-            .parse()
-            .map_err(|error: secret::KeyError| error.to_string())?;
+        let birth = Birth::parse(&self.birth).map_err(|problem| problem.to_string())?;
         let identity = Identity {
             tenant: &self.tenant,
             identifier: &self.identifier,

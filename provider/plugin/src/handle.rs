@@ -13,7 +13,7 @@ use product::{
 
 use talos::CaCertificates;
 
-use crate::problems::{diagnostic, report};
+use crate::problems::{refused, report};
 
 /// The CA certificates of a cluster, PEM. Public: only the keys are derived again when they are needed.
 #[derive(Clone, Debug, PartialEq, Eq, FromValue, ToValue)]
@@ -286,14 +286,9 @@ impl Handle {
     /// # Errors
     ///
     /// A text that is none.
-    pub fn birth(&self) -> Result<secret::Birth, Diagnostics> {
+    pub fn birth(&self) -> Result<Birth, Diagnostics> {
         Birth::parse(&self.birth)
-            .map(|birth| secret::Birth::from_bytes(*birth.as_bytes()))
-            .map_err(|problem| {
-                Diagnostics::from(diagnostic(
-                    &problem.under(&product::Path::of("cluster.birth")),
-                ))
-            })
+            .map_err(|problem| refused(problem.under(&product::Path::of("cluster.birth"))))
     }
 
     /// Reads a handle that must be wholly known, as at apply.
@@ -311,9 +306,8 @@ impl Handle {
     ///
     /// A part that this provider did not write.
     pub fn cluster(&self) -> Result<ClusterHandle, Diagnostics> {
-        self.checked().map_err(|problem| {
-            Diagnostics::from(diagnostic(&problem.under(&product::Path::of("cluster"))))
-        })
+        self.checked()
+            .map_err(|problem| refused(problem.under(&product::Path::of("cluster"))))
     }
 
     fn checked(&self) -> Checked<ClusterHandle> {

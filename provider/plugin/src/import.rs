@@ -6,7 +6,7 @@ use transport::CancellationToken;
 
 use crate::clients::Data;
 use crate::cluster::state::imported;
-use crate::problems::{diagnostic, error};
+use crate::problems::{error, refused};
 
 /// Whether a state is only what an import left.
 pub fn is_import(state: &Dynamic) -> bool {
@@ -37,8 +37,7 @@ pub fn parse<'a, const N: usize>(
     }
     let (cluster, rest) = parts.split_at_checked(2).ok_or_else(wrong)?;
     let rest: [&str; N] = rest.try_into().map_err(|_| wrong())?;
-    let cluster = ClusterId::parse(&cluster.join("/"))
-        .map_err(|problem| Diagnostics::from(diagnostic(&problem)))?;
+    let cluster = ClusterId::parse(&cluster.join("/")).map_err(refused)?;
     Ok((cluster, rest))
 }
 

@@ -14,6 +14,7 @@ mod functions;
 mod golden;
 mod handle;
 mod import;
+mod member;
 mod problems;
 mod protection;
 mod provider;

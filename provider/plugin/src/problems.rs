@@ -1,5 +1,7 @@
 //! The only place where a `Problem` of the pure crates becomes a diagnostic of the protocol.
 
+use std::borrow::Borrow;
+
 use framework::{Diagnostic, Diagnostics, Path, Severity};
 use product::{PathStep, Problem};
 
@@ -44,8 +46,13 @@ pub fn report<'p>(problems: impl IntoIterator<Item = &'p Problem>, diagnostics: 
 }
 
 /// An executor's error as messages.
-pub fn error(error: lifecycle::Error) -> Diagnostics {
-    Diagnostics::from(diagnostic(&error.problem()))
+pub fn error(error: impl Borrow<lifecycle::Error>) -> Diagnostics {
+    Diagnostics::from(diagnostic(&error.borrow().problem()))
+}
+
+/// A refusal of pure code as messages.
+pub fn refused(problem: impl Borrow<Problem>) -> Diagnostics {
+    Diagnostics::from(diagnostic(problem.borrow()))
 }
 
 /// A problem that must not fail the call: core would mark a working object for replacement.

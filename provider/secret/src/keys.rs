@@ -1,63 +1,13 @@
-//! The user's key, the key of one cluster, and the birth that separates clusters.
-
-use std::fmt;
-use std::str::FromStr;
+//! The user's key, and the key of one cluster.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
+use product::Birth;
 use sha2::{Digest as _, Sha256};
 use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::derive::{self, DERIVATION_VERSION, Identity};
 use crate::{KeyError, SecretArray, SecretString};
-
-/// The 16 random bytes with which a cluster is born. Public: it is the owner's mark on every VM.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Birth([u8; 16]);
-
-impl Birth {
-    /// A new birth. Call it in apply only: a plan holds no randomness.
-    ///
-    /// # Errors
-    /// [`KeyError::NoRandomness`] when the system's random source fails.
-    pub fn random() -> Result<Self, KeyError> {
-        let mut bytes = [0; 16];
-        fill(&mut bytes)?;
-        Ok(Self(bytes))
-    }
-
-    /// The birth with these bytes.
-    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
-        Self(bytes)
-    }
-
-    /// The bytes.
-    pub const fn as_bytes(&self) -> &[u8; 16] {
-        &self.0
-    }
-}
-
-impl fmt::Display for Birth {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&hex::encode(self.0))
-    }
-}
-
-impl FromStr for Birth {
-    type Err = KeyError;
-
-    fn from_str(text: &str) -> Result<Self, KeyError> {
-        let mut bytes = [0; 16];
-        let lower = !text.bytes().any(|byte| byte.is_ascii_uppercase());
-        if lower && hex::decode_to_slice(text, &mut bytes).is_ok() {
-            Ok(Self(bytes))
-        } else {
-            Err(KeyError::NotABirth {
-                characters: text.chars().count(),
-            })
-        }
-    }
-}
 
 /// The one key a user holds: exactly 32 random bytes, written as base64 (`MANAGEDK8S_KEY`).
 #[derive(Clone)]
@@ -150,7 +100,9 @@ impl ClusterKey {
                 seen: version.chars().take(8).collect(),
             });
         }
-        let birth = birth.parse()?;
+        let birth = Birth::parse(birth).map_err(|_| KeyError::NotABirth {
+            characters: birth.chars().count(),
+        })?;
         let bytes = decode(key)?;
         let key = Self {
             birth,

@@ -11,6 +11,6 @@ mod text;
 
 pub use derive::{DERIVATION_VERSION, Identity};
 pub use error::KeyError;
-pub use keys::{Birth, ClusterKey, RootKey};
+pub use keys::{ClusterKey, RootKey};
 pub use scrub::{MASK, register, register_bytes, scrub};
 pub use text::{SecretArray, SecretBytes, SecretString};

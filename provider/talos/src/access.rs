@@ -7,7 +7,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
-use secret::{Birth, SecretString};
+use product::Birth;
+use secret::SecretString;
 use serde_json::json;
 
 use crate::pki::ClientCredential;

@@ -3,6 +3,7 @@
 mod backoff;
 mod bucket;
 mod cancel;
+mod chain;
 mod clock;
 mod connector;
 mod dial;
@@ -16,6 +17,7 @@ mod trust;
 pub use backoff::{Backoff, BackoffError, Jitter};
 pub use bucket::Bucket;
 pub use cancel::{CancellationToken, Cancelled, or_cancelled};
+pub use chain::chain;
 pub use clock::{Clock, ManualClock, SharedClock, SystemClock, pause, within};
 pub use connector::{Connector, Stream};
 pub use dial::{DialError, Dialer};

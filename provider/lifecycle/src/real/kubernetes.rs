@@ -18,11 +18,11 @@ use helm::{
 use product::catalogue::namespace_labels;
 use product::{Taint, TaintEffect};
 use serde_json::{Map, Value, json};
-use transport::{CancellationToken, SharedClock};
+use transport::{CancellationToken, SharedClock, chain};
 
 use super::charts::Charts;
 use crate::addon::{DesiredAddon, ReleaseSeen, merge};
-use crate::error::{Fault, chain};
+use crate::error::Fault;
 use crate::ports::{Deployment, Kubernetes, Turn, TurnWanted, Turns};
 use crate::seen::NodeSeen;
 

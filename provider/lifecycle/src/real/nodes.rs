@@ -7,9 +7,9 @@ use talos::client::{
     BootstrapOutcome, Depth, MemberId, Reach, Service, ServiceState, TalosClient, TalosError,
 };
 use talos::config::MachineRole;
-use transport::CancellationToken;
+use transport::{CancellationToken, chain};
 
-use crate::error::{Fault, chain};
+use crate::error::Fault;
 use crate::guard::EtcdMember;
 use crate::ports::{Bootstrapped, EtcdService, NodeLook, Nodes};
 

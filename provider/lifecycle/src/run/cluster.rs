@@ -315,14 +315,13 @@ impl Engine {
         record: Option<&ClusterRecord>,
         cancel: &'a CancellationToken,
     ) -> Result<Run<'a>, Error> {
-        let stored = record.map(|record| record.cas.clone().into());
+        let cas = record.map(|record| record.cas.clone().into());
+        let fingerprint = record.map(|record| record.key_fingerprint.as_str());
+        let stored = cas.as_ref().zip(fingerprint);
         let minted = self
             .key
-            .mint(&self.tenant, &desired.identifier, birth, stored.as_ref())?;
+            .mint(&self.tenant, &desired.identifier, birth, stored)?;
         let record = match record {
-            Some(record) if record.key_fingerprint != minted.fingerprint => {
-                return Err(other_key(&record.key_fingerprint, &minted.fingerprint));
-            }
             Some(record) => record.clone(),
             None => ClusterRecord {
                 id: ClusterId {
@@ -461,16 +460,6 @@ pub(crate) fn no_progress(plan: &Plan) -> Error {
         Problem::error(Path::root(), "steps do not take effect")
             .seen(steps.join("; "))
             .next("Look for somebody else who changes the same objects, then apply again."),
-    )
-}
-
-/// The key is not the one the cluster was made with.
-pub(crate) fn other_key(wanted: &str, seen: &str) -> Error {
-    Error::refused(
-        Problem::error(Path::root(), "another key than the cluster was made with")
-            .seen(format!("a key with fingerprint {seen}"))
-            .allowed(format!("the key with fingerprint {wanted}"))
-            .next("Set MANAGEDK8S_KEY or MANAGEDK8S_CLUSTER_KEY to that key."),
     )
 }
 

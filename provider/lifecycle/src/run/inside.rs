@@ -6,7 +6,6 @@ use openiaas::Freshness;
 use product::{Path, Problem, Role};
 use transport::CancellationToken;
 
-use super::cluster::other_key;
 use super::{ClusterHandle, Engine, MintedKey};
 use crate::Error;
 use crate::error::Fault;
@@ -24,12 +23,10 @@ impl Engine {
     pub(crate) fn inside(&self, cluster: &ClusterHandle) -> Result<Inside, Error> {
         let id = &cluster.id;
         let stored = cluster.cas.clone().into();
+        let stored = Some((&stored, cluster.key_fingerprint.as_str()));
         let minted = self
             .key
-            .mint(&self.tenant, &id.identifier, id.birth, Some(&stored))?;
-        if minted.fingerprint != cluster.key_fingerprint {
-            return Err(other_key(&cluster.key_fingerprint, &minted.fingerprint));
-        }
+            .mint(&self.tenant, &id.identifier, id.birth, stored)?;
         Ok(Inside {
             nodes: self.access.nodes(&minted.pki)?,
             kubernetes: self

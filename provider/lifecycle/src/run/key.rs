@@ -31,7 +31,6 @@ impl Key {
         identifier: &Identifier,
         birth: Birth,
     ) -> Result<ClusterKey, Error> {
-        let birth = secret::Birth::from_bytes(*birth.as_bytes());
         match self {
             Self::Root(root) => Ok(root.cluster_key(
                 birth,
@@ -52,18 +51,25 @@ impl Key {
         }
     }
 
-    /// Everything secret of a cluster. Its certificates are those in state, or are derived anew with the
-    /// time of the birth: the same ones.
+    /// Everything secret of a cluster. Its certificates are those in state, beside the fingerprint of the key
+    /// they were made with, or are derived anew with the time of the birth: the same ones.
+    ///
+    /// # Errors
+    /// Another key than that of the fingerprint.
     pub fn mint(
         &self,
         tenant: &str,
         identifier: &Identifier,
         birth: Birth,
-        stored: Option<&CaCertificates>,
+        stored: Option<(&CaCertificates, &str)>,
     ) -> Result<MintedKey, Error> {
         let key = self.cluster_key(tenant, identifier, birth)?;
+        let fingerprint = key.fingerprint();
         let pki = match stored {
-            Some(cas) => ClusterPki::from_stored_cas(&key, cas),
+            Some((_, wanted)) if wanted != fingerprint => {
+                return Err(other_key(wanted, &fingerprint));
+            }
+            Some((cas, _)) => ClusterPki::from_stored_cas(&key, cas),
             None => {
                 let born = Timestamp::from_second(i64::from(birth.seconds()))
                     .unwrap_or(Timestamp::UNIX_EPOCH);
@@ -72,7 +78,17 @@ impl Key {
         };
         Ok(MintedKey {
             pki: pki.map_err(Error::Pki)?,
-            fingerprint: key.fingerprint(),
+            fingerprint,
         })
     }
+}
+
+/// The key is not the one the cluster was made with.
+fn other_key(wanted: &str, seen: &str) -> Error {
+    Error::refused(
+        Problem::error(Path::root(), "another key than this cluster was made with")
+            .seen(format!("a key that gives fingerprint {seen}"))
+            .allowed(format!("the key that gives fingerprint {wanted}"))
+            .next("Set MANAGEDK8S_KEY or MANAGEDK8S_CLUSTER_KEY to that key."),
+    )
 }

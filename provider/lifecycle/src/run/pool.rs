@@ -675,7 +675,7 @@ impl Run<'_> {
             let nodes = match self.inside.kubernetes.nodes(self.cancel).await {
                 Ok(nodes) => nodes,
                 Err(Fault::Cancelled) => return Err(Error::Cancelled),
-                Err(fault) => return Ok(Probe::Pending(crate::error::chain(&fault))),
+                Err(fault) => return Ok(Probe::Pending(transport::chain(&fault))),
             };
             let Some(mut waiting) = not_ready(&names, &nodes) else {
                 return Ok(Probe::Ready(()));
@@ -716,7 +716,7 @@ impl Run<'_> {
             }
             Ok(look) => format!("runs Talos {} and has not joined yet", look.version),
             Err(Fault::Cancelled) => return Err(Error::Cancelled),
-            Err(fault) => format!("does not answer: {}", crate::error::chain(&fault)),
+            Err(fault) => format!("does not answer: {}", transport::chain(&fault)),
         })
     }
 }

@@ -8,7 +8,6 @@ use product::catalogue::{Component, component};
 use product::rules::AddonInput;
 use serde_json::Value as Json;
 
-use crate::attributes::Timeouts;
 use crate::handle::KnownFacts;
 
 /// `managedk8s_addon` as configuration, plan and state.
@@ -22,7 +21,7 @@ pub struct AddonModel {
     pub namespace: Value<String>,
     pub values: Dynamic,
     pub wait: Value<bool>,
-    pub timeouts: Value<Timeouts>,
+    pub timeouts: Dynamic,
     pub id: Value<String>,
     pub fingerprint: Value<String>,
     pub drift: Value<BTreeMap<String, String>>,

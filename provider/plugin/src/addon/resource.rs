@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use framework::timeouts::timeout;
 use framework::{
     CreateRequest, CreateResponse, DeleteRequest, DeleteResponse, Diagnostics, Dynamic,
     IdentitySchema, ImportRequest, ImportResponse, ModifyPlanRequest, ModifyPlanResponse, Outcome,
@@ -9,27 +10,29 @@ use framework::{
     ValidateConfigRequest, Value, async_trait,
 };
 use lifecycle::addon::{DesiredAddon, OWNER_ADDON};
-use lifecycle::run::{AddonOutcome, AddonRead, ClusterHandle};
+use lifecycle::run::{AddonOutcome, AddonRead};
+use transport::CancellationToken;
 
 use super::{AddonModel, TYPE_NAME, plan, schema};
-use crate::attributes::{Timeouts, approval};
+use crate::attributes::approval;
 use crate::clients::Data;
 use crate::deadline::within;
-use crate::handle::{Handle, KnownFacts};
 use crate::import;
-use crate::problems::{diagnostic, error, warning};
+use crate::member::{Member, end_create, end_read, end_update};
+use crate::problems::{diagnostic, error};
 
 /// `managedk8s_addon`.
 pub struct Addon;
+
+/// How long an operation may take when nothing is configured.
+const USUAL_LIMIT: Duration = Duration::from_mins(15);
 
 /// What an import takes.
 const ID_FORM: &str = "<identifier>/<birth>/<namespace>/<name>";
 
 /// What a call works on.
 struct Job {
-    cluster: ClusterHandle,
-    desired: DesiredAddon,
-    timeouts: Timeouts,
+    member: Member<DesiredAddon>,
     name: String,
 }
 
@@ -37,42 +40,35 @@ impl Job {
     /// From a plan or a state whose configuration is wholly known.
     fn new(value: &Dynamic) -> Result<Self, Diagnostics> {
         let model: AddonModel = value.get()?;
-        let mut diagnostics = Diagnostics::new();
-        let facts = KnownFacts::read(&model.cluster, &mut diagnostics);
-        let desired = facts.and_then(|facts| model.desired(&facts));
-        let (Some(desired), false) = (desired, diagnostics.has_errors()) else {
-            diagnostics.error(
-                "configuration is not complete",
-                "A value that the plan depended on is still unknown or not valid. Plan again.",
-            );
-            return Err(diagnostics);
-        };
         Ok(Self {
-            cluster: Handle::read(&model.cluster)?.cluster()?,
-            desired,
-            timeouts: model.timeouts.known().unwrap_or_default(),
+            member: Member::read(&model.cluster, |facts| model.desired(facts))?,
             name: model.name.known().unwrap_or_default(),
         })
     }
 
     fn identity(&self) -> Dynamic {
-        let id = &self.cluster.id;
+        let id = &self.member.cluster.id;
+        let namespace = self.member.desired.namespace.clone();
         Dynamic::object([
             ("identifier", Dynamic::string(id.identifier.to_string())),
             ("name", Dynamic::string(self.name.clone())),
             ("birth", Dynamic::string(id.birth.to_string())),
-            ("namespace", Dynamic::string(self.desired.namespace.clone())),
+            ("namespace", Dynamic::string(namespace)),
         ])
     }
 
     /// The state after an apply.
     fn state(&self, planned: &Dynamic, outcome: &AddonOutcome) -> Dynamic {
         let mut state = planned.clone();
-        let id = format!("{}/{}", self.cluster.id, self.desired.release());
+        let id = format!(
+            "{}/{}",
+            self.member.cluster.id,
+            self.member.desired.release()
+        );
         state.set_at(&Path::of("id"), Dynamic::string(id));
         state.set_at(
             &Path::of("fingerprint"),
-            Dynamic::string(self.desired.fingerprint()),
+            Dynamic::string(self.member.desired.fingerprint()),
         );
         state.set_at(&Path::of("drift"), outcome.drift.as_map().to_value());
         state
@@ -83,15 +79,20 @@ impl Job {
         data: &Data,
         planned: &Dynamic,
         limit: Duration,
-        cancel: &transport::CancellationToken,
+        cancel: &CancellationToken,
     ) -> Result<AddonOutcome, Diagnostics> {
-        let engine = data.engine(cancel).await?;
+        let Member {
+            handle,
+            cluster,
+            desired,
+        } = &self.member;
+        let engine = data.engine_for(handle, cancel).await?;
         let approved = approval(planned);
         Ok(within(limit, cancel, |cancel| {
             let approved = &approved;
             async move {
                 engine
-                    .apply_addon(&self.cluster, &self.desired, None, approved, &cancel)
+                    .apply_addon(cluster, desired, None, approved, &cancel)
                     .await
             }
         })
@@ -131,22 +132,12 @@ impl Resource<Data> for Addon {
 
     async fn create(&self, request: CreateRequest<Data>, response: &mut CreateResponse) -> Outcome {
         let job = Job::new(&request.plan)?;
-        let limit = Timeouts::limit(&job.timeouts.create, Duration::from_mins(15));
+        let limit = timeout(&request.plan, "create", USUAL_LIMIT)?;
         let outcome = job
             .apply(&request.data, &request.plan, limit, &request.cancel)
             .await?;
-        match &outcome.error {
-            None => {}
-            // Core fails an interrupted run by itself; an error would taint what runs.
-            Some(failure) if outcome.interrupted() => {
-                response.diagnostics.extend([warning(&failure.problem())]);
-            }
-            // Without state, exactly as after a kill: the next apply finds the release and goes on (design law 6).
-            Some(failure) => return Err(Diagnostics::from(diagnostic(&failure.problem()))),
-        }
-        response.state = Some(job.state(&request.plan, &outcome));
-        response.identity = Some(job.identity());
-        Ok(())
+        let state = || job.state(&request.plan, &outcome);
+        end_create(outcome.error.as_ref(), job.identity(), state, response)
     }
 
     async fn read(&self, request: ReadRequest<Data>, response: &mut ReadResponse) -> Outcome {
@@ -159,9 +150,14 @@ impl Resource<Data> for Addon {
             state = found;
         }
         let job = Job::new(&state)?;
-        let engine = request.data.engine(&request.cancel).await?;
+        let Member {
+            handle,
+            cluster,
+            desired,
+        } = &job.member;
+        let engine = request.data.engine_for(handle, &request.cancel).await?;
         match engine
-            .read_addon(&job.cluster, &job.desired, &request.cancel)
+            .read_addon(cluster, desired, &request.cancel)
             .await
             .map_err(error)?
         {
@@ -170,44 +166,42 @@ impl Resource<Data> for Addon {
                 state.set_at(&Path::of("drift"), drift.as_map().to_value());
             }
         }
-        response.state = Some(state);
-        response.identity = Some(job.identity());
+        end_read(job.identity(), state, response);
         Ok(())
     }
 
     async fn update(&self, request: UpdateRequest<Data>, response: &mut UpdateResponse) -> Outcome {
         let job = Job::new(&request.plan)?;
-        let limit = Timeouts::limit(&job.timeouts.update, Duration::from_mins(15));
+        let limit = timeout(&request.plan, "update", USUAL_LIMIT)?;
         let outcome = job
             .apply(&request.data, &request.plan, limit, &request.cancel)
             .await?;
-        response.identity = Some(job.identity());
-        match &outcome.error {
-            None => {
-                response.state = Some(job.state(&request.plan, &outcome));
-                Ok(())
-            }
-            // What is not reached yet keeps its old value, so that the next plan shows it again.
-            Some(failure) => {
-                let mut state = request.prior_state.clone();
-                state.set_at(&Path::of("drift"), outcome.drift.as_map().to_value());
-                response.state = Some(state);
-                Err(Diagnostics::from(diagnostic(&failure.problem())))
-            }
-        }
+        let done = || job.state(&request.plan, &outcome);
+        let stopped = || {
+            let mut state = request.prior_state.clone();
+            state.set_at(&Path::of("drift"), outcome.drift.as_map().to_value());
+            state
+        };
+        end_update(
+            outcome.error.as_ref(),
+            job.identity(),
+            done,
+            stopped,
+            response,
+        )
     }
 
     async fn delete(&self, request: DeleteRequest<Data>, _: &mut DeleteResponse) -> Outcome {
         let job = Job::new(&request.prior_state)?;
-        let engine = request.data.engine(&request.cancel).await?;
-        let limit = Timeouts::limit(&job.timeouts.delete, Duration::from_mins(15));
-        within(limit, &request.cancel, |cancel| {
-            let job = &job;
-            async move {
-                engine
-                    .delete_addon(&job.cluster, &job.desired, &cancel)
-                    .await
-            }
+        let limit = timeout(&request.prior_state, "delete", USUAL_LIMIT)?;
+        let Member {
+            handle,
+            cluster,
+            desired,
+        } = &job.member;
+        let engine = request.data.engine_for(handle, &request.cancel).await?;
+        within(limit, &request.cancel, |cancel| async move {
+            engine.delete_addon(cluster, desired, &cancel).await
         })
         .await
         .map_err(error)
@@ -251,7 +245,7 @@ impl Resource<Data> for Addon {
 async fn installed(
     state: &Dynamic,
     data: &Data,
-    cancel: &transport::CancellationToken,
+    cancel: &CancellationToken,
 ) -> Result<Option<Dynamic>, Diagnostics> {
     let id = import::text(state, "id").to_owned();
     let (cluster, [namespace, name]) = import::parse(&id, ID_FORM)?;
@@ -274,15 +268,20 @@ async fn installed(
         namespace: text(namespace),
         values: Dynamic::Null,
         wait: Value::Known(true),
-        timeouts: Value::Null,
+        timeouts: Dynamic::Null,
         id: Value::Known(id.clone()),
         fingerprint: Value::Null,
         drift: Value::Known(std::collections::BTreeMap::new()),
         plan_summary: Value::Null,
     };
     let job = Job::new(&model.to_value())?;
-    let engine = data.engine(cancel).await?;
-    let read = engine.read_addon(&job.cluster, &job.desired, cancel).await;
+    let Member {
+        handle,
+        cluster,
+        desired,
+    } = &job.member;
+    let engine = data.engine_for(handle, cancel).await?;
+    let read = engine.read_addon(cluster, desired, cancel).await;
     let facts = match read.map_err(error)? {
         AddonRead::Unreachable(problem) => {
             let mut problem = *problem;

@@ -11,8 +11,6 @@ use product::{
     Region, Role, ServiceNetwork, TalosVersion, Topology, Zones,
 };
 
-use crate::attributes::Timeouts;
-
 /// `managedk8s_cluster` as configuration, plan and state: anything may be null or unknown.
 #[derive(Clone, Debug, FromValue, ToValue)]
 pub struct ClusterModel {
@@ -30,7 +28,7 @@ pub struct ClusterModel {
     pub control_plane: Value<ControlPlaneModel>,
     pub storage: Value<StorageModel>,
     pub deletion_protection: Value<bool>,
-    pub timeouts: Value<Timeouts>,
+    pub timeouts: Dynamic,
     pub id: Value<String>,
     pub handle: Dynamic,
     pub kubernetes_release: Value<String>,

@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use super::state::{imported, kubeconfig, write};
 use super::{ClusterModel, TYPE_NAME, plan, schema};
-use crate::attributes::{Timeouts, approval};
+use crate::attributes::approval;
 use crate::clients::Data;
 use crate::deadline::within;
 use crate::handle::Handle;
-use crate::problems::{diagnostic, error, warning};
+use crate::member::incomplete;
+use crate::problems::{diagnostic, error, refused, warning};
 use crate::protection;
+use framework::timeouts::timeout;
 use framework::{
     CreateRequest, CreateResponse, DeleteRequest, DeleteResponse, Diagnostics, Dynamic,
     IdentitySchema, ImportRequest, ImportResponse, ModifyPlanRequest, ModifyPlanResponse, Outcome,
@@ -23,37 +25,10 @@ use product::ClusterId;
 /// `managedk8s_cluster`.
 pub struct ManagedCluster;
 
-/// What an apply works on.
-struct Job {
-    desired: DesiredCluster,
-    limit: Duration,
-}
-
-impl Job {
-    /// From a plan whose configuration is wholly known.
-    fn new(
-        planned: &Dynamic,
-        prior: Option<&ClusterModel>,
-        minutes: u64,
-    ) -> Result<Self, Diagnostics> {
-        let model: ClusterModel = planned.get()?;
-        let desired = model.desired(prior).ok_or_else(|| {
-            Diagnostics::one_error(
-                "configuration is not complete",
-                "A value that the plan depended on is still unknown or not valid. Plan again.",
-            )
-        })?;
-        let timeouts = model.timeouts.known().unwrap_or_default();
-        let configured = if prior.is_some() {
-            timeouts.update
-        } else {
-            timeouts.create
-        };
-        Ok(Self {
-            desired,
-            limit: Timeouts::limit(&configured, Duration::from_mins(minutes)),
-        })
-    }
+/// What a plan asks for, once everything it depends on is known.
+fn desired(planned: &Dynamic, prior: Option<&ClusterModel>) -> Result<DesiredCluster, Diagnostics> {
+    let model: ClusterModel = planned.get()?;
+    model.desired(prior).ok_or_else(incomplete)
 }
 
 /// What identifies the cluster of a state.
@@ -109,17 +84,16 @@ impl Resource<Data> for ManagedCluster {
     }
 
     async fn create(&self, request: CreateRequest<Data>, response: &mut CreateResponse) -> Outcome {
-        let job = Job::new(&request.plan, None, 45)?;
+        let desired = desired(&request.plan, None)?;
+        let limit = timeout(&request.plan, "create", Duration::from_mins(45))?;
         request.data.can_create()?;
         let engine = request.data.engine(&request.cancel).await?;
         let approved = approval(&request.plan);
-        let outcome = within(job.limit, &request.cancel, |cancel| async move {
-            engine
-                .create_cluster(&job.desired, &approved, &cancel)
-                .await
+        let outcome = within(limit, &request.cancel, |cancel| {
+            let (desired, approved) = (&desired, &approved);
+            async move { engine.create_cluster(desired, approved, &cancel).await }
         })
         .await;
-        let desired = Job::new(&request.plan, None, 45)?.desired;
         if let Some(record) = &outcome.record {
             let state = write(
                 &request.plan,
@@ -136,8 +110,8 @@ impl Resource<Data> for ManagedCluster {
     }
 
     async fn read(&self, request: ReadRequest<Data>, response: &mut ReadResponse) -> Outcome {
-        let engine = request.data.engine(&request.cancel).await?;
         if is_import(&request.state) {
+            let engine = request.data.engine(&request.cancel).await?;
             let id = import_id(&request.state)?;
             let recorded = engine
                 .find_cluster(&id, &request.cancel)
@@ -160,6 +134,7 @@ impl Resource<Data> for ManagedCluster {
         let model: ClusterModel = request.state.get()?;
         let handle = handle_of(&request.state)?;
         let record = record(&handle)?;
+        let engine = request.data.engine_for(&handle, &request.cancel).await?;
         let Some(desired) = model.desired(Some(&model)) else {
             return Err(Diagnostics::one_error(
                 "state cannot be read",
@@ -193,12 +168,12 @@ impl Resource<Data> for ManagedCluster {
         let prior: ClusterModel = request.prior_state.get()?;
         let handle = handle_of(&request.prior_state)?;
         let record = record(&handle)?;
-        let job = Job::new(&request.plan, Some(&prior), 60)?;
-        let engine = request.data.engine(&request.cancel).await?;
+        let desired = desired(&request.plan, Some(&prior))?;
+        let limit = timeout(&request.plan, "update", Duration::from_hours(1))?;
+        let engine = request.data.engine_for(&handle, &request.cancel).await?;
         let approved = approval(&request.plan);
-        let desired = &job.desired;
-        let outcome = within(job.limit, &request.cancel, |cancel| {
-            let (record, approved) = (&record, &approved);
+        let outcome = within(limit, &request.cancel, |cancel| {
+            let (desired, record, approved) = (&desired, &record, &approved);
             async move {
                 engine
                     .update_cluster(desired, record, approved, &cancel)
@@ -210,7 +185,7 @@ impl Resource<Data> for ManagedCluster {
             None => {
                 let state = write(
                     &request.plan,
-                    desired,
+                    &desired,
                     &record,
                     &outcome.drift,
                     engine.tenant(),
@@ -226,7 +201,7 @@ impl Resource<Data> for ManagedCluster {
                 state.set_at(&Path::of("drift"), outcome.drift.as_map().to_value());
                 response.identity = identity(&state);
                 response.state = Some(state);
-                Err(error_of(failure))
+                Err(error(failure))
             }
         }
     }
@@ -235,13 +210,8 @@ impl Resource<Data> for ManagedCluster {
         protection::check_destroy(&request.prior_state, &request.planned_private)?;
         let handle = handle_of(&request.prior_state)?;
         let record = record(&handle)?;
-        let engine = request.data.engine(&request.cancel).await?;
-        let limit = request.prior_state.get::<ClusterModel>().map(|model| {
-            Timeouts::limit(
-                &model.timeouts.known().unwrap_or_default().delete,
-                Duration::from_mins(30),
-            )
-        })?;
+        let limit = timeout(&request.prior_state, "delete", Duration::from_mins(30))?;
+        let engine = request.data.engine_for(&handle, &request.cancel).await?;
         let removed = within(limit, &request.cancel, |cancel| {
             let record = &record;
             async move { engine.delete_cluster(record, &cancel).await }
@@ -258,8 +228,7 @@ impl Resource<Data> for ManagedCluster {
     ) -> Outcome {
         let id = match &request.identity {
             Some(identity) => identity_id(identity)?,
-            None => ClusterId::parse(&request.id)
-                .map_err(|problem| Diagnostics::from(diagnostic(&problem)))?,
+            None => ClusterId::parse(&request.id).map_err(refused)?,
         };
         response.state = Some(Dynamic::object([("id", Dynamic::string(id.to_string()))]));
         Ok(())
@@ -275,23 +244,19 @@ fn settle_create(outcome: ClusterOutcome, response: &mut CreateResponse) -> Outc
     match outcome.phase {
         Phase::Nothing => {
             response.state = None;
-            Err(error_of(failure))
+            Err(error(failure))
         }
         // Core fails an interrupted run by itself; an error would taint machines that run.
         _ if interrupted => {
             response.diagnostics.extend([warning(&failure.problem())]);
             Ok(())
         }
-        Phase::BeforeBootstrap => Err(error_of(failure)),
+        Phase::BeforeBootstrap => Err(error(failure)),
         Phase::AfterBootstrap => {
             response.diagnostics.extend([warning(&failure.problem())]);
             Ok(())
         }
     }
-}
-
-fn error_of(failure: &lifecycle::Error) -> Diagnostics {
-    Diagnostics::from(diagnostic(&failure.problem()))
 }
 
 /// Whether a state is only what an import left.
@@ -304,7 +269,7 @@ fn import_id(state: &Dynamic) -> Result<ClusterId, Diagnostics> {
         .member("id")
         .and_then(Dynamic::as_str)
         .unwrap_or_default();
-    ClusterId::parse(text).map_err(|problem| Diagnostics::from(diagnostic(&problem)))
+    ClusterId::parse(text).map_err(refused)
 }
 
 /// The id that an identity names.
@@ -315,8 +280,7 @@ fn identity_id(identity: &Dynamic) -> Result<ClusterId, Diagnostics> {
             .and_then(Dynamic::as_str)
             .unwrap_or_default()
     };
-    ClusterId::parse(&format!("{}/{}", text("identifier"), text("birth")))
-        .map_err(|problem| Diagnostics::from(diagnostic(&problem)))
+    ClusterId::parse(&format!("{}/{}", text("identifier"), text("birth"))).map_err(refused)
 }
 
 /// The drift of an imported cluster, as a refresh finds it.

@@ -1,15 +1,15 @@
 //! `managedk8s_cluster`: a cluster that another state owns.
 
 use framework::{
-    Attribute, DataSource, Diagnostics, Dynamic, FromValue, Outcome, Path, ReadDataRequest,
-    ReadDataResponse, Schema, ToValue, Value, async_trait,
+    Attribute, DataSource, Dynamic, FromValue, Outcome, Path, ReadDataRequest, ReadDataResponse,
+    Schema, ToValue, Value, async_trait,
 };
 use product::ClusterId;
 
 use crate::clients::Data;
 use crate::cluster::state::imported;
 use crate::handle::handle_type;
-use crate::problems::{diagnostic, error};
+use crate::problems::{error, refused};
 
 /// `managedk8s_cluster`.
 pub struct Cluster;
@@ -45,9 +45,8 @@ impl DataSource<Data> for Cluster {
     ) -> Outcome {
         let mut model: Model = request.config.get()?;
         let text = model.id.as_known().map(String::as_str).unwrap_or_default();
-        let id = ClusterId::parse(text).map_err(|problem| {
-            Diagnostics::from(diagnostic(&problem.under(&product::Path::of("id"))))
-        })?;
+        let id = ClusterId::parse(text)
+            .map_err(|problem| refused(problem.under(&product::Path::of("id"))))?;
         let engine = request.data.engine(&request.cancel).await?;
         let recorded = engine
             .find_cluster(&id, &request.cancel)

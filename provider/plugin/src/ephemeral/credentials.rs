@@ -46,7 +46,7 @@ pub fn mint(
     let key = data.cluster_key(&handle)?;
     let stored = handle.cluster()?.cas.into();
     let refused = |error: talos::PkiError| {
-        Diagnostics::one_error("cannot mint a certificate", crate::clients::chain(&error))
+        Diagnostics::one_error("cannot mint a certificate", transport::chain(&error))
     };
     let pki = ClusterPki::from_stored_cas(&key, &stored).map_err(refused)?;
     let now = Timestamp::try_from(data.clock.wall()).map_err(|error| {

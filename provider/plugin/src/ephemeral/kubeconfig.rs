@@ -75,7 +75,7 @@ impl EphemeralResource<Data> for Kubeconfig {
             .map_err(|error| {
                 framework::Diagnostics::one_error(
                     "cannot mint a certificate",
-                    crate::clients::chain(&error),
+                    transport::chain(&error),
                 )
             })?;
         let proxy_url = request.data.settings.proxy_url.clone();

@@ -79,7 +79,7 @@ impl EphemeralResource<Data> for Talosconfig {
             )
         })?;
         let credential = pki.talos_client(role, validity).map_err(|error| {
-            Diagnostics::one_error("cannot mint a certificate", crate::clients::chain(&error))
+            Diagnostics::one_error("cannot mint a certificate", transport::chain(&error))
         })?;
         let ca = &handle.certificate_authorities.talos;
         let access = TalosAccess {

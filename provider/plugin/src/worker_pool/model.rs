@@ -9,7 +9,6 @@ use lifecycle::run::{ClusterHandle, RecordedPool};
 use product::rules::{PoolInput, TaintInput};
 use product::{IndexSet, MachineSize, PoolName, Taint, TaintEffect};
 
-use crate::attributes::Timeouts;
 use crate::handle::KnownFacts;
 
 /// `managedk8s_worker_pool` as configuration, plan and state.
@@ -29,7 +28,7 @@ pub struct PoolModel {
     pub labels: Value<BTreeMap<String, Value<String>>>,
     pub taints: Value<Vec<TaintModel>>,
     pub drain_timeout: Value<String>,
-    pub timeouts: Value<Timeouts>,
+    pub timeouts: Dynamic,
     pub id: Value<String>,
     pub workers: Value<String>,
     pub drift: Value<BTreeMap<String, String>>,
@@ -161,11 +160,8 @@ impl PoolModel {
     }
 
     fn drain_minutes(&self) -> Option<u32> {
-        if self.drain_timeout.is_unknown() {
-            return None;
-        }
-        let limit = Timeouts::limit(&self.drain_timeout, std::time::Duration::from_mins(10));
-        Some(limit.as_secs().div_ceil(60) as u32)
+        let limit = framework::timeouts::parse_duration(self.drain_timeout.as_known()?)?;
+        u32::try_from(limit.as_secs().div_ceil(60)).ok()
     }
 
     /// The state of an imported pool. Where the recorded value is the default of an attribute that has none in the
@@ -206,7 +202,7 @@ impl PoolModel {
             },
             taints: Value::Null,
             drain_timeout: text(&format_args!("{}m", desired.drain_timeout_minutes)),
-            timeouts: Value::Null,
+            timeouts: Dynamic::Null,
             id: text(&format_args!("{}/{}", cluster.id, desired.name)),
             workers: text(&recorded.indexes),
             drift: Value::Known(BTreeMap::new()),

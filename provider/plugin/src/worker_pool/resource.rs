@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use framework::timeouts::timeout;
 use framework::{
     CreateRequest, CreateResponse, DeleteRequest, DeleteResponse, Diagnostics, Dynamic,
     IdentitySchema, ImportRequest, ImportResponse, ModifyPlanRequest, ModifyPlanResponse, Outcome,
@@ -10,16 +11,18 @@ use framework::{
 };
 use lifecycle::Drift;
 use lifecycle::pool::DesiredPool;
-use lifecycle::run::{ClusterHandle, PoolOutcome, PoolRead};
+use lifecycle::run::{PoolOutcome, PoolRead};
 use product::{IndexSet, PoolName};
+use transport::CancellationToken;
 
 use super::{PoolModel, TYPE_NAME, plan, schema};
-use crate::attributes::{Timeouts, approval};
+use crate::attributes::approval;
 use crate::clients::Data;
 use crate::deadline::within;
-use crate::handle::{Handle, KnownFacts};
+use crate::handle::Handle;
 use crate::import;
-use crate::problems::{diagnostic, error, warning};
+use crate::member::{Member, end_create, end_read, end_update};
+use crate::problems::{diagnostic, error, refused};
 
 /// `managedk8s_worker_pool`.
 pub struct WorkerPool;
@@ -29,9 +32,7 @@ const ID_FORM: &str = "<identifier>/<birth>/<name>";
 
 /// What a call works on.
 struct Job {
-    cluster: ClusterHandle,
-    desired: DesiredPool,
-    timeouts: Timeouts,
+    member: Member<DesiredPool>,
     wanted: IndexSet,
 }
 
@@ -39,29 +40,20 @@ impl Job {
     /// From a plan or a state whose configuration is wholly known.
     fn new(value: &Dynamic) -> Result<Self, Diagnostics> {
         let model: PoolModel = value.get()?;
-        let mut diagnostics = Diagnostics::new();
-        let facts = KnownFacts::read(&model.cluster, &mut diagnostics);
-        let desired = facts.and_then(|facts| model.desired(&facts));
-        let (Some(desired), false) = (desired, diagnostics.has_errors()) else {
-            diagnostics.error(
-                "configuration is not complete",
-                "A value that the plan depended on is still unknown or not valid. Plan again.",
-            );
-            return Err(diagnostics);
-        };
         Ok(Self {
-            cluster: Handle::read(&model.cluster)?.cluster()?,
-            desired,
+            member: Member::read(&model.cluster, |facts| model.desired(facts))?,
             wanted: model.stored_workers(),
-            timeouts: model.timeouts.known().unwrap_or_default(),
         })
     }
 
     fn identity(&self) -> Dynamic {
-        let id = &self.cluster.id;
+        let id = &self.member.cluster.id;
         Dynamic::object([
             ("identifier", Dynamic::string(id.identifier.to_string())),
-            ("name", Dynamic::string(self.desired.name.to_string())),
+            (
+                "name",
+                Dynamic::string(self.member.desired.name.to_string()),
+            ),
             ("birth", Dynamic::string(id.birth.to_string())),
         ])
     }
@@ -69,10 +61,37 @@ impl Job {
     /// The state after an apply.
     fn state(&self, planned: &Dynamic, outcome: &PoolOutcome) -> Dynamic {
         let mut state = planned.clone();
-        let id = format!("{}/{}", self.cluster.id, self.desired.name);
+        let id = format!("{}/{}", self.member.cluster.id, self.member.desired.name);
         state.set_at(&Path::of("id"), Dynamic::string(id));
         write_seen(&mut state, &outcome.indexes, &outcome.drift);
         state
+    }
+
+    /// Brings the pool to what is planned. `wanted` are the numbers of state.
+    async fn apply(
+        &self,
+        data: &Data,
+        planned: &Dynamic,
+        wanted: &IndexSet,
+        limit: Duration,
+        cancel: &CancellationToken,
+    ) -> Result<PoolOutcome, Diagnostics> {
+        let Member {
+            handle,
+            cluster,
+            desired,
+        } = &self.member;
+        let engine = data.engine_for(handle, cancel).await?;
+        let approved = approval(planned);
+        Ok(within(limit, cancel, |cancel| {
+            let approved = &approved;
+            async move {
+                engine
+                    .apply_pool(cluster, desired, wanted, approved, &cancel)
+                    .await
+            }
+        })
+        .await)
     }
 }
 
@@ -113,31 +132,13 @@ impl Resource<Data> for WorkerPool {
 
     async fn create(&self, request: CreateRequest<Data>, response: &mut CreateResponse) -> Outcome {
         let job = Job::new(&request.plan)?;
-        let engine = request.data.engine(&request.cancel).await?;
-        let approved = approval(&request.plan);
-        let limit = Timeouts::limit(&job.timeouts.create, Duration::from_mins(45));
-        let nothing = IndexSet::new();
-        let outcome = within(limit, &request.cancel, |cancel| {
-            let (job, approved, nothing) = (&job, &approved, &nothing);
-            async move {
-                engine
-                    .apply_pool(&job.cluster, &job.desired, nothing, approved, &cancel)
-                    .await
-            }
-        })
-        .await;
-        match &outcome.error {
-            None => {}
-            // Core fails an interrupted run by itself; an error would taint machines that run.
-            Some(failure) if outcome.interrupted() => {
-                response.diagnostics.extend([warning(&failure.problem())]);
-            }
-            // Without state, exactly as after a kill: the next apply finds the machines and goes on (design law 6).
-            Some(failure) => return Err(Diagnostics::from(diagnostic(&failure.problem()))),
-        }
-        response.state = Some(job.state(&request.plan, &outcome));
-        response.identity = Some(job.identity());
-        Ok(())
+        let limit = timeout(&request.plan, "create", Duration::from_mins(45))?;
+        let (data, plan, cancel) = (&request.data, &request.plan, &request.cancel);
+        let outcome = job
+            .apply(data, plan, &IndexSet::new(), limit, cancel)
+            .await?;
+        let state = || job.state(plan, &outcome);
+        end_create(outcome.error.as_ref(), job.identity(), state, response)
     }
 
     async fn read(&self, request: ReadRequest<Data>, response: &mut ReadResponse) -> Outcome {
@@ -150,9 +151,14 @@ impl Resource<Data> for WorkerPool {
             state = found;
         }
         let job = Job::new(&state)?;
-        let engine = request.data.engine(&request.cancel).await?;
+        let Member {
+            handle,
+            cluster,
+            desired,
+        } = &job.member;
+        let engine = request.data.engine_for(handle, &request.cancel).await?;
         match engine
-            .read_pool(&job.cluster, &job.desired, &job.wanted, &request.cancel)
+            .read_pool(cluster, desired, &job.wanted, &request.cancel)
             .await
             .map_err(error)?
         {
@@ -163,54 +169,45 @@ impl Resource<Data> for WorkerPool {
             PoolRead::Unreachable(problem) => response.diagnostics.extend([diagnostic(&problem)]),
             PoolRead::Seen { indexes, drift } => write_seen(&mut state, &indexes, &drift),
         }
-        response.state = Some(state);
-        response.identity = Some(job.identity());
+        end_read(job.identity(), state, response);
         Ok(())
     }
 
     async fn update(&self, request: UpdateRequest<Data>, response: &mut UpdateResponse) -> Outcome {
         let job = Job::new(&request.plan)?;
         let prior: PoolModel = request.prior_state.get()?;
-        let engine = request.data.engine(&request.cancel).await?;
-        let approved = approval(&request.plan);
-        let limit = Timeouts::limit(&job.timeouts.update, Duration::from_hours(1));
-        let wanted = prior.stored_workers();
-        let outcome = within(limit, &request.cancel, |cancel| {
-            let (job, approved, wanted) = (&job, &approved, &wanted);
-            async move {
-                engine
-                    .apply_pool(&job.cluster, &job.desired, wanted, approved, &cancel)
-                    .await
-            }
-        })
-        .await;
-        response.identity = Some(job.identity());
-        match &outcome.error {
-            None => {
-                response.state = Some(job.state(&request.plan, &outcome));
-                Ok(())
-            }
-            // What is not reached yet keeps its old value, so that the next plan shows it again.
-            Some(failure) => {
-                let mut state = request.prior_state.clone();
-                write_seen(&mut state, &outcome.indexes, &outcome.drift);
-                response.state = Some(state);
-                Err(Diagnostics::from(diagnostic(&failure.problem())))
-            }
-        }
+        let limit = timeout(&request.plan, "update", Duration::from_hours(1))?;
+        let (data, plan, cancel) = (&request.data, &request.plan, &request.cancel);
+        let outcome = job
+            .apply(data, plan, &prior.stored_workers(), limit, cancel)
+            .await?;
+        let done = || job.state(plan, &outcome);
+        let stopped = || {
+            let mut state = request.prior_state.clone();
+            write_seen(&mut state, &outcome.indexes, &outcome.drift);
+            state
+        };
+        end_update(
+            outcome.error.as_ref(),
+            job.identity(),
+            done,
+            stopped,
+            response,
+        )
     }
 
     async fn delete(&self, request: DeleteRequest<Data>, _: &mut DeleteResponse) -> Outcome {
         let job = Job::new(&request.prior_state)?;
-        let engine = request.data.engine(&request.cancel).await?;
-        let limit = Timeouts::limit(&job.timeouts.delete, Duration::from_hours(1));
+        let limit = timeout(&request.prior_state, "delete", Duration::from_hours(1))?;
+        let Member {
+            handle,
+            cluster,
+            desired,
+        } = &job.member;
+        let engine = request.data.engine_for(handle, &request.cancel).await?;
         within(limit, &request.cancel, |cancel| {
-            let job = &job;
-            async move {
-                engine
-                    .delete_pool(&job.cluster, &job.desired, &job.wanted, &cancel)
-                    .await
-            }
+            let wanted = &job.wanted;
+            async move { engine.delete_pool(cluster, desired, wanted, &cancel).await }
         })
         .await
         .map_err(error)
@@ -237,13 +234,14 @@ impl Resource<Data> for WorkerPool {
 async fn recorded(
     state: &Dynamic,
     data: &Data,
-    cancel: &transport::CancellationToken,
+    cancel: &CancellationToken,
 ) -> Result<Option<Dynamic>, Diagnostics> {
     let (cluster, [name]) = import::parse(import::text(state, "id"), ID_FORM)?;
-    let name = PoolName::parse(name).map_err(|problem| Diagnostics::from(diagnostic(&problem)))?;
+    let name = PoolName::parse(name).map_err(refused)?;
     let handle = import::handle(&cluster, data, cancel).await?;
-    let engine = data.engine(cancel).await?;
-    let cluster = Handle::read(&handle)?.cluster()?;
+    let known = Handle::read(&handle)?;
+    let engine = data.engine_for(&known, cancel).await?;
+    let cluster = known.cluster()?;
     let found = engine
         .find_pool(&cluster, &name, cancel)
         .await

@@ -1,6 +1,6 @@
 //! Attributes, with description, default and what a change of them does.
 
-use framework::{Attribute, IdentitySchema, Schema, Type};
+use framework::{Attribute, IdentitySchema, Schema, Type, validators};
 
 use crate::attributes::{drift, plan_summary, timeouts};
 use crate::handle::handle_type;
@@ -97,7 +97,8 @@ pub fn schema() -> Schema {
                 "How long evicting the pods of a worker that goes may take, such as `10m`. When it ends the apply stops \
                  and says which pods stay.",
             )
-            .default("10m"),
+            .default("10m")
+            .validate(validators::duration()),
         ),
         ("timeouts", timeouts("45m", "60m", "60m")),
         ("id", Attribute::string("`<identifier>/<birth>/<name>`.").computed()),

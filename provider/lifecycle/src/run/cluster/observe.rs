@@ -168,7 +168,7 @@ impl Run<'_> {
                 Ok(EtcdService::Waiting) => waiting += 1,
                 Ok(EtcdService::Starting(state)) => last = format!("etcd of {name} is {state}"),
                 Err(Fault::Cancelled) => return Err(Error::Cancelled),
-                Err(fault) => last = format!("{name}: {}", crate::error::chain(&fault)),
+                Err(fault) => last = format!("{name}: {}", transport::chain(&fault)),
             }
         }
         Ok(match members {
@@ -281,6 +281,6 @@ pub(crate) fn seen<T>(answer: Result<T, Fault>) -> Result<Seen<T>, Error> {
     match answer {
         Ok(value) => Ok(Seen::Known(value)),
         Err(Fault::Cancelled) => Err(Error::Cancelled),
-        Err(fault) => Ok(Seen::Unknown(crate::error::chain(&fault))),
+        Err(fault) => Ok(Seen::Unknown(transport::chain(&fault))),
     }
 }

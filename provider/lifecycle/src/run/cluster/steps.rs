@@ -330,7 +330,7 @@ impl Run<'_> {
                 }
                 Ok(_) => {}
                 Err(Fault::Cancelled) => return Err(Error::Cancelled),
-                Err(fault) => silent.push((node, crate::error::chain(&fault))),
+                Err(fault) => silent.push((node, transport::chain(&fault))),
             }
         }
         silent.sort();
@@ -380,7 +380,7 @@ impl Run<'_> {
                 match self.kubernetes.alive(self.cancel).await {
                     Ok(()) => Ok(Probe::Ready(())),
                     Err(Fault::Cancelled) => Err(Error::Cancelled),
-                    Err(fault) => Ok(Probe::Pending(crate::error::chain(&fault))),
+                    Err(fault) => Ok(Probe::Pending(transport::chain(&fault))),
                 }
             }
             .boxed()
@@ -413,7 +413,7 @@ impl Run<'_> {
                 let nodes = match self.kubernetes.nodes(self.cancel).await {
                     Ok(nodes) => nodes,
                     Err(Fault::Cancelled) => return Err(Error::Cancelled),
-                    Err(fault) => return Ok(Probe::Pending(crate::error::chain(&fault))),
+                    Err(fault) => return Ok(Probe::Pending(transport::chain(&fault))),
                 };
                 if let Some(waiting) = not_ready(&wanted, &nodes) {
                     return Ok(Probe::Pending(waiting));

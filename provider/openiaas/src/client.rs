@@ -67,6 +67,9 @@ pub enum Freshness {
     /// Asked at most this long ago, and since then this client has sent no write: resources of one
     /// plan share one listing.
     Within(Duration),
+    /// Asked at this moment or later, whatever this client wrote since: for callers who know what their own
+    /// writes did.
+    Since(Instant),
 }
 
 /// The client of the API. Cheap to clone; clones share token, limits, caches and counters.
@@ -178,12 +181,16 @@ impl Client {
         let kept = Arc::clone(self.0.vms.lock().await.entry(zone.clone()).or_default());
         let mut kept = transport::or_cancelled(cancel, kept.lock()).await?;
         if let Some(kept) = kept.as_ref() {
-            let young = match freshness {
+            let unchanged = kept.writes == self.0.writes.load(Ordering::SeqCst);
+            let serves = match freshness {
                 // Asked by another caller, but after this one began to wait.
-                Freshness::Now => kept.asked > called,
-                Freshness::Within(age) => called.saturating_duration_since(kept.asked) <= age,
+                Freshness::Now => unchanged && kept.asked > called,
+                Freshness::Within(age) => {
+                    unchanged && called.saturating_duration_since(kept.asked) <= age
+                }
+                Freshness::Since(moment) => kept.asked >= moment,
             };
-            if young && kept.writes == self.0.writes.load(Ordering::SeqCst) {
+            if serves {
                 return Ok(Arc::clone(&kept.listing));
             }
         }

@@ -20,7 +20,7 @@ use openiaas::Freshness;
 use product::{Birth, ClusterId, NodeKey, Path, Problem, Role, VmTag};
 use transport::CancellationToken;
 
-use super::machines::{FoundVm, TagSeen};
+use super::machines::{FoundVm, Inventory, Look, TagSeen};
 use super::record::{ClusterHandle, ClusterRecord};
 use super::{Engine, EventState, MintedKey, going};
 use crate::Error;
@@ -107,6 +107,10 @@ struct Run<'a> {
     nodes: Arc<dyn Nodes>,
     kubernetes: Arc<dyn Kubernetes>,
     cancel: &'a CancellationToken,
+    /// How new listings have to be: those of an apply serve until it changes a machine.
+    look: Look,
+    /// What the last observation listed.
+    inventory: Inventory,
     /// Drives that the platform did not let go: not tried again in this run.
     kept_drives: BTreeSet<NodeKey>,
     bootstrapped: bool,
@@ -126,7 +130,8 @@ impl Engine {
             drift: Drift::default(),
             error: Some(error),
         };
-        let (birth, claimed) = match self.discover(desired, cancel).await {
+        let look = self.machines.begin();
+        let (birth, claimed) = match self.discovered(desired, look, cancel).await {
             Err(error) => return nothing(error),
             Ok(Found::Unfinished(birth)) => {
                 tracing::info!(cluster = %desired.identifier, %birth, "going on with an unfinished create");
@@ -137,7 +142,7 @@ impl Engine {
                 Err(error) => return nothing(error),
             },
         };
-        match self.run_on(desired, birth, None, cancel) {
+        match self.run_on(desired, birth, None, look, cancel) {
             Ok(run) => {
                 // Of a cluster that is being made nothing is free any more, and nothing needs to be.
                 if !claimed && let Err(error) = run.preflight().await {
@@ -157,7 +162,8 @@ impl Engine {
         approved: &PlanSummary,
         cancel: &CancellationToken,
     ) -> ClusterOutcome {
-        match self.run_on(desired, record.id.birth, Some(record), cancel) {
+        let look = self.machines.begin();
+        match self.run_on(desired, record.id.birth, Some(record), look, cancel) {
             Ok(run) => run.into_outcome(approved, true).await,
             Err(error) => ClusterOutcome {
                 phase: Phase::AfterBootstrap,
@@ -175,8 +181,14 @@ impl Engine {
         record: &ClusterRecord,
         cancel: &CancellationToken,
     ) -> Result<ClusterRead, Error> {
-        let run = self.run_on(desired, record.id.birth, Some(record), cancel)?;
         let shared = self.machines.shared();
+        let run = self.run_on(
+            desired,
+            record.id.birth,
+            Some(record),
+            shared.into(),
+            cancel,
+        )?;
         let inventory = self
             .machines
             .inventory(&desired.identifier, &[], shared, cancel)
@@ -189,7 +201,7 @@ impl Engine {
         if inventory.complete && !inventory.vms.iter().any(|found| ours(&found)) {
             return Ok(ClusterRead::Gone);
         }
-        let observed = run.observe(Depth::Read).await?;
+        let (observed, _) = run.observe(Depth::Read).await?;
         let found = deviations(desired, &observed);
         let mut warnings: Vec<Problem> = observed
             .unknowns()
@@ -228,10 +240,20 @@ impl Engine {
         desired: &DesiredCluster,
         cancel: &CancellationToken,
     ) -> Result<Found, Error> {
+        self.discovered(desired, Freshness::Now.into(), cancel)
+            .await
+    }
+
+    async fn discovered(
+        &self,
+        desired: &DesiredCluster,
+        look: Look,
+        cancel: &CancellationToken,
+    ) -> Result<Found, Error> {
         let identifier = &desired.identifier;
         let inventory = self
             .machines
-            .inventory(identifier, &[], Freshness::Now, cancel)
+            .inventory(identifier, &[], look, cancel)
             .await?;
         let births: BTreeSet<Birth> = inventory
             .vms
@@ -313,6 +335,7 @@ impl Engine {
         desired: &'a DesiredCluster,
         birth: Birth,
         record: Option<&ClusterRecord>,
+        look: Look,
         cancel: &'a CancellationToken,
     ) -> Result<Run<'a>, Error> {
         let cas = record.map(|record| record.cas.clone().into());
@@ -343,6 +366,8 @@ impl Engine {
             handle,
             minted,
             cancel,
+            look,
+            inventory: Inventory::default(),
             kept_drives: BTreeSet::new(),
             bootstrapped: false,
         })
@@ -395,7 +420,8 @@ impl Run<'_> {
         let mut repeats = 0;
         loop {
             going(self.cancel)?;
-            let observed = self.observe(Depth::Apply).await?;
+            let (observed, inventory) = self.observe(Depth::Apply).await?;
+            self.inventory = inventory;
             self.bootstrapped |= observed.bootstrapped();
             let next = plan(self.desired, &observed);
             *last = Some(observed.clone());

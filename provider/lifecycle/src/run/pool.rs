@@ -13,7 +13,7 @@ use transport::{CancellationToken, Pace, Probe, WaitError, poll_until};
 use super::cluster::{no_progress, not_ready, plan_again, seen};
 use super::config::{NodeConfig, machine_config, network_config};
 use super::inside::{Inside, unreachable};
-use super::machines::FoundVm;
+use super::machines::{Claim, FoundVm, Inventory, Look};
 use super::turn::Disturbance;
 use super::{ClusterHandle, Engine, EventState, going, side_by_side};
 use crate::Error;
@@ -73,6 +73,10 @@ struct Run<'a> {
     desired: &'a DesiredPool,
     inside: Inside,
     cancel: &'a CancellationToken,
+    /// How new listings have to be: those of an apply serve until it changes a machine.
+    look: Look,
+    /// What the last observation listed.
+    inventory: Inventory,
     kept_drives: NodeSet,
 }
 
@@ -103,6 +107,8 @@ impl Engine {
             desired,
             inside,
             cancel,
+            look: self.machines.begin(),
+            inventory: Inventory::default(),
             kept_drives: NodeSet::new(),
         };
         let mut indexes = wanted.clone();
@@ -130,9 +136,11 @@ impl Engine {
             desired,
             inside,
             cancel,
+            look: self.machines.shared().into(),
+            inventory: Inventory::default(),
             kept_drives: NodeSet::new(),
         };
-        let mut observed = run.observe(wanted, self.machines.shared(), false).await?;
+        let (mut observed, _) = run.observe(wanted, false).await?;
         let unknown = observed
             .machines
             .values()
@@ -181,12 +189,14 @@ impl Engine {
             desired,
             inside,
             cancel,
+            look: Freshness::Now.into(),
+            inventory: Inventory::default(),
             kept_drives: NodeSet::new(),
         };
         let alive = self
             .lives(cluster, run.inside.kubernetes.as_ref(), cancel)
             .await?;
-        let observed = run.observe(wanted, Freshness::Now, false).await?;
+        let (observed, _) = run.observe(wanted, false).await?;
         for step in &plan_destroy(&observed).steps {
             if let Some(node) = step.object.machine() {
                 run.told(step, run.remove_in_turn(step, node, alive))
@@ -287,7 +297,8 @@ impl Run<'_> {
             let (observed, target, found) = {
                 let lock = self.engine.index_lock(&cluster);
                 let _turn = lock.lock().await;
-                let observed = self.observe(indexes, Freshness::Now, true).await?;
+                let (observed, inventory) = self.observe(indexes, true).await?;
+                self.inventory = inventory;
                 let target = target_indexes(self.desired.size, indexes, &observed);
                 let mut reserved = target.clone();
                 observed.held().iter().for_each(|index| {
@@ -321,6 +332,7 @@ impl Run<'_> {
                         "a worker's name was taken by somebody else: {problem}"
                     );
                     *indexes = IndexSet::new();
+                    self.look = self.engine.machines.begin();
                 }
                 Err(error) => {
                     // What was claimed belongs to the pool whatever happened to the rest.
@@ -336,15 +348,14 @@ impl Run<'_> {
     async fn observe(
         &self,
         wanted: &IndexSet,
-        fresh: Freshness,
         drives: bool,
-    ) -> Result<ObservedPool, Error> {
+    ) -> Result<(ObservedPool, Inventory), Error> {
         let id = &self.cluster.id;
         let zones = self.cluster.zones.as_slice();
         let inventory = self
             .engine
             .machines
-            .inventory(&id.identifier, zones, fresh, self.cancel)
+            .inventory(&id.identifier, zones, self.look, self.cancel)
             .await?;
         let mut observed = ObservedPool {
             taken: self
@@ -400,7 +411,7 @@ impl Run<'_> {
                     .collect(),
             ),
         };
-        Ok(observed)
+        Ok((observed, inventory))
     }
 
     /// A node of this pool: of one of its machines, or labelled with its name and without a machine.
@@ -504,8 +515,8 @@ impl Run<'_> {
         match (step.kind, step.object.machine()) {
             (StepKind::MakeMachine, Some(node)) => self.make(node).await,
             (StepKind::PowerOn, Some(node)) => {
-                let found = self.found(node).await?;
-                self.engine.machines.power_on(&found, self.cancel).await
+                let found = self.found(node)?;
+                self.engine.machines.power_on(found, self.cancel).await
             }
             (StepKind::LabelNode, Some(node)) => self.label(node, observed).await,
             (StepKind::RemoveWorker, Some(node)) => self.remove_in_turn(step, node, true).await,
@@ -539,36 +550,35 @@ impl Run<'_> {
         let network = network_config(self.cluster, &self.engine.tenant, node);
         let names = &self.desired.infrastructure;
         let machines = &self.engine.machines;
-        machines
-            .claim(&self.tag(), &spec, names, &config, &network, self.cancel)
-            .await?;
-        let found = self.found(node).await?;
+        let claim = Claim {
+            owner: &self.tag(),
+            spec: &spec,
+            names,
+            config: &config,
+            network_config: &network,
+            prior: self.inventory.of(node),
+            proof: false,
+        };
+        let found = machines.claim(&claim, self.cancel).await?;
         machines.finish(&found, &spec, names, self.cancel).await
     }
 
-    async fn found(&self, node: NodeKey) -> Result<FoundVm, Error> {
-        let zone = [self.desired.zones.of(node.index).clone()];
-        let identifier = &self.cluster.id.identifier;
-        let inventory = self
-            .engine
-            .machines
-            .inventory(identifier, &zone, Freshness::Now, self.cancel)
-            .await?;
-        inventory.of(node).cloned().ok_or_else(|| {
+    /// A machine as the last observation listed it.
+    fn found(&self, node: NodeKey) -> Result<&FoundVm, Error> {
+        self.inventory.of(node).ok_or_else(|| {
             Error::refused(
                 Problem::error(product::Path::root(), "a machine is not listed")
-                    .seen(node.name(identifier))
+                    .seen(node.name(&self.cluster.id.identifier))
                     .next("Apply again."),
             )
         })
     }
 
     async fn remove_drive(&self, node: NodeKey) -> Result<Option<NodeKey>, Error> {
-        let found = self.found(node).await?;
         let gone = self
             .engine
             .machines
-            .remove_config_drive(&found, self.cancel)
+            .remove_config_drive(self.found(node)?, self.cancel)
             .await?;
         Ok((!gone).then_some(node))
     }

@@ -224,6 +224,8 @@ pub struct Template {
     pub disks: Vec<TemplateDisk>,
     /// Its adapters.
     pub network_adapters: Vec<TemplateAdapter>,
+    /// Backup policies that it carries, and that a VM from it may inherit.
+    pub sla_policies: Vec<serde_json::Value>,
 }
 
 /// A disk of a template.

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use futures::FutureExt as _;
-use openiaas::Freshness;
 use product::NodeKey;
 use serde_json::json;
 
@@ -21,20 +20,19 @@ use crate::seen::{MachineSeen, NodeSeen, Seen, absent_or_unknown};
 
 impl Run<'_> {
     /// One observation.
-    pub(super) async fn observe(&self, depth: Depth) -> Result<ObservedCluster, Error> {
+    pub(super) async fn observe(
+        &self,
+        depth: Depth,
+    ) -> Result<(ObservedCluster, Inventory), Error> {
         let machines = &self.engine.machines;
-        let fresh = match depth {
-            Depth::Read => machines.shared(),
-            Depth::Apply => Freshness::Now,
-        };
         let identifier = &self.desired.identifier;
         let zones = self.desired.zones.as_slice();
         let inventory = machines
-            .inventory(identifier, zones, fresh, self.cancel)
+            .inventory(identifier, zones, self.look, self.cancel)
             .await?;
         let complete = match inventory.of(self.desired.first()) {
             Some(first) if first.owner().is_some() => {
-                machines.is_complete(&first.id, self.cancel).await?
+                machines.seen_complete(&first.id, self.cancel).await?
             }
             // Its first machine is gone: whether it was complete, its members and its record tell below.
             _ => false,
@@ -60,7 +58,7 @@ impl Run<'_> {
         if matches!(observed.etcd, Seen::Known(Etcd::Members(_))) {
             self.inside(&mut observed).await?;
         }
-        Ok(observed)
+        Ok((observed, inventory))
     }
 
     async fn machine(

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
-use openiaas::Freshness;
 use product::{NodeKey, Path, Problem};
 use transport::{Pace, Probe, WaitError, poll_until};
 
@@ -16,6 +15,7 @@ use crate::guard::{EtcdMember, may_add_member, may_remove_member};
 use crate::plan::{Step, StepKind};
 use crate::ports::{Bootstrapped, Deployment};
 use crate::run::config::{NodeConfig, machine_config, network_config};
+use crate::run::machines::{Claim, FoundVm};
 use crate::run::side_by_side;
 use crate::run::turn::Disturbance;
 use crate::seen::{MachineSeen, Seen};
@@ -53,7 +53,7 @@ impl Run<'_> {
     async fn one(&self, step: &Step, observed: &ObservedCluster) -> Result<(), Error> {
         let machine = step.object.machine();
         match (step.kind, machine) {
-            (StepKind::Claim, Some(node)) => self.claim(node).await,
+            (StepKind::Claim, Some(node)) => self.claim(node, true).await.map(drop),
             (StepKind::MakeMachine, Some(node)) if changes_members(step, observed) => {
                 self.in_turn(step, observed, self.make(node, observed))
                     .await
@@ -135,7 +135,8 @@ impl Run<'_> {
             })
     }
 
-    async fn claim(&self, node: NodeKey) -> Result<(), Error> {
+    /// The machine's VM, tagged; with `proof` its tag is read back, before anything else is made.
+    async fn claim(&self, node: NodeKey, proof: bool) -> Result<FoundVm, Error> {
         let spec = self.spec(node)?;
         let config = machine_config(
             &self.minted.pki,
@@ -149,19 +150,16 @@ impl Run<'_> {
             },
         );
         let network = network_config(&self.handle, &self.engine.tenant, node);
-        let names = &self.desired.infrastructure;
-        self.engine
-            .machines
-            .claim(
-                &self.tag(node),
-                &spec,
-                names,
-                &config,
-                &network,
-                self.cancel,
-            )
-            .await
-            .map(drop)
+        let claim = Claim {
+            owner: &self.tag(node),
+            spec: &spec,
+            names: &self.desired.infrastructure,
+            config: &config,
+            network_config: &network,
+            prior: self.inventory.of(node),
+            proof,
+        };
+        self.engine.machines.claim(&claim, self.cancel).await
     }
 
     async fn make(&self, node: NodeKey, observed: &ObservedCluster) -> Result<(), Error> {
@@ -172,24 +170,17 @@ impl Run<'_> {
             may_add_member(&others)
                 .map_err(|refusal| unsafe_now("a control plane cannot be added now", &refusal.0))?;
         }
-        self.claim(node).await?;
+        let found = self.claim(node, false).await?;
         let spec = self.spec(node)?;
-        // Read anew: what the claim found may be an older machine of the same birth.
-        let found = self.found(node).await?;
         self.engine
             .machines
             .finish(&found, &spec, &self.desired.infrastructure, self.cancel)
             .await
     }
 
-    async fn found(&self, node: NodeKey) -> Result<crate::run::FoundVm, Error> {
-        let zone = [self.desired.zones.of(node.index).clone()];
-        let inventory = self
-            .engine
-            .machines
-            .inventory(&self.desired.identifier, &zone, Freshness::Now, self.cancel)
-            .await?;
-        inventory.of(node).cloned().ok_or_else(|| {
+    /// A machine as the last observation listed it.
+    fn found(&self, node: NodeKey) -> Result<&FoundVm, Error> {
+        self.inventory.of(node).ok_or_else(|| {
             Error::refused(
                 Problem::error(Path::root(), "a machine is not listed")
                     .seen(node.name(&self.desired.identifier))
@@ -199,8 +190,8 @@ impl Run<'_> {
     }
 
     async fn power_on(&self, node: NodeKey) -> Result<(), Error> {
-        let found = self.found(node).await?;
-        self.engine.machines.power_on(&found, self.cancel).await
+        let found = self.found(node)?;
+        self.engine.machines.power_on(found, self.cancel).await
     }
 
     async fn remove_member(&self, node: NodeKey, observed: &ObservedCluster) -> Result<(), Error> {
@@ -453,10 +444,10 @@ impl Run<'_> {
 
     async fn complete(&self) -> Result<(), Error> {
         let first = self.desired.first();
-        let found = self.found(first).await?;
+        let found = self.found(first)?;
         self.engine
             .machines
-            .complete(&found, &self.tag(first), self.cancel)
+            .complete(found, &self.tag(first), self.cancel)
             .await
     }
 
@@ -467,11 +458,11 @@ impl Run<'_> {
         };
         let mut gone = true;
         self.told(step, async {
-            let found = self.found(node).await?;
+            let found = self.found(node)?;
             gone = self
                 .engine
                 .machines
-                .remove_config_drive(&found, self.cancel)
+                .remove_config_drive(found, self.cancel)
                 .await?;
             Ok(())
         })

@@ -213,6 +213,17 @@ impl Default for Tenant {
     }
 }
 
+/// What serves the Kubernetes API of clusters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum KubernetesKind {
+    /// A small one in this process: for demos and fast tests.
+    #[default]
+    BuiltIn,
+    /// The real programs, which [`Config::oracles`] holds.
+    Real,
+}
+
 /// The settings of one sandbox.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -237,6 +248,10 @@ pub struct Config {
     pub state_dir: Option<PathBuf>,
     /// Folder of the charts; absent takes the sandbox's own.
     pub charts_dir: Option<PathBuf>,
+    /// What serves the Kubernetes API of clusters; can be changed while running, for clusters born later.
+    pub kubernetes: KubernetesKind,
+    /// Folder of the real control plane's programs, `kubernetes-v1.36.3` and others.
+    pub oracles: Option<PathBuf>,
     /// How long things take.
     pub profile: Profile,
     /// Single durations, instead of the profile's.
@@ -268,6 +283,8 @@ impl Default for Config {
             client_secret: CLIENT_SECRET.into(),
             state_dir: None,
             charts_dir: None,
+            kubernetes: KubernetesKind::BuiltIn,
+            oracles: None,
             profile: Profile::Fast,
             delays: None,
             behaviour: Behaviour::default(),

@@ -18,5 +18,7 @@ mod talos;
 mod world;
 mod yaml;
 
-pub use config::{Behaviour, CLIENT_ID, CLIENT_SECRET, Config, Delays, Profile, Tenant};
+pub use config::{
+    Behaviour, CLIENT_ID, CLIENT_SECRET, Config, Delays, KubernetesKind, Profile, Tenant,
+};
 pub use running::{Addresses, Running, Sandbox, StartError};

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use sandbox::{Config, Delays, Profile, Sandbox};
+use sandbox::{Config, Delays, KubernetesKind, Profile, Sandbox};
 
 /// A simulated cloud over real sockets: OpenIaaS, Talos nodes, Kubernetes, charts, a proxy.
 ///
@@ -49,6 +49,12 @@ struct Options {
     /// Folder of charts to serve instead of the sandbox's own
     #[arg(long, env = "SANDBOX_CHARTS_DIR")]
     charts_dir: Option<PathBuf>,
+    /// What serves the Kubernetes API of clusters
+    #[arg(long, env = "SANDBOX_KUBERNETES", value_enum)]
+    kubernetes: Option<KubernetesKind>,
+    /// Folder of the real control plane's programs, which acceptance-tests/run builds
+    #[arg(long, env = "MANAGEDK8S_KUBERNETES_ORACLES")]
+    oracles: Option<PathBuf>,
     /// How long things take
     #[arg(long, env = "SANDBOX_PROFILE", value_enum)]
     profile: Option<Profile>,
@@ -90,6 +96,8 @@ fn settings(options: &Options) -> Result<Config, String> {
     config.loopback = options.loopback.or(config.loopback);
     config.state_dir = options.state.clone().or(config.state_dir);
     config.charts_dir = options.charts_dir.clone().or(config.charts_dir);
+    config.kubernetes = options.kubernetes.unwrap_or(config.kubernetes);
+    config.oracles = options.oracles.clone().or(config.oracles);
     config.profile = options.profile.unwrap_or(config.profile);
     config.behaviour.shuffle = options.shuffle.or(config.behaviour.shuffle);
     if let Some(id) = &options.client_id {

@@ -44,6 +44,9 @@ pub enum StartError {
     /// A certificate of the sandbox cannot be made.
     #[error("the sandbox's own certificate cannot be made")]
     Certificate(#[source] rcgen::Error),
+    /// The real control plane is not there.
+    #[error(transparent)]
+    Kubernetes(#[from] crate::kubernetes::real::RealError),
     /// The charts cannot be packed.
     #[error("the charts in {path} cannot be packed")]
     Charts {
@@ -131,6 +134,7 @@ impl Sandbox {
         };
         let nodes = Nodes::new(claim.prefix());
         let world = World::new(config, cloud, nodes);
+        world.set_kubernetes(world.config.kubernetes)?;
         let tasks = TaskTracker::new();
         tasks.spawn(openiaas::serve(
             Arc::clone(&world),

@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{Behaviour, Config, Delays};
+use crate::config::{Behaviour, Config, Delays, KubernetesKind};
 use crate::gate::Gate;
+use crate::kubernetes::real::{self, RealError};
 use crate::openiaas::model::Cloud;
 use crate::talos::Nodes;
 
@@ -46,6 +47,7 @@ pub struct World {
     cloud: Mutex<Cloud>,
     delays: Mutex<Delays>,
     behaviour: Mutex<Behaviour>,
+    kubernetes: Mutex<KubernetesKind>,
     events: Mutex<(u64, VecDeque<Event>)>,
     shuffles: AtomicU64,
 }
@@ -61,6 +63,7 @@ impl World {
             cloud: Mutex::new(cloud),
             delays: Mutex::new(config.delays()),
             behaviour: Mutex::new(config.behaviour.clone()),
+            kubernetes: Mutex::new(config.kubernetes),
             events: Mutex::default(),
             shuffles: AtomicU64::new(0),
             config,
@@ -104,6 +107,30 @@ impl World {
             .behaviour
             .lock()
             .unwrap_or_else(PoisonError::into_inner) = behaviour;
+    }
+
+    /// What serves the Kubernetes API of clusters born now.
+    pub fn kubernetes(&self) -> KubernetesKind {
+        *self
+            .kubernetes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sets it.
+    ///
+    /// # Errors
+    /// When the real programs are not there.
+    pub fn set_kubernetes(&self, kind: KubernetesKind) -> Result<(), RealError> {
+        let folder = self.config.oracles.clone().unwrap_or_default();
+        if kind == KubernetesKind::Real && real::programs(&folder).is_empty() {
+            return Err(RealError::NoFolder);
+        }
+        *self
+            .kubernetes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = kind;
+        Ok(())
     }
 
     /// Waits as long as something takes, at the speed in force.

@@ -174,6 +174,13 @@ impl Client {
             .map(|_: Value| ())
     }
 
+    /// Sets what serves the Kubernetes API of clusters born from now on.
+    pub async fn kubernetes(&self, kind: crate::KubernetesKind) -> Result<()> {
+        self.send("PUT", "/kubernetes", Some(json!({"kind": kind})))
+            .await
+            .map(|_: Value| ())
+    }
+
     /// Shuffles every listing from now on, or no longer.
     pub async fn shuffle(&self, seed: Option<u64>) -> Result<()> {
         self.send("PUT", "/shuffle", Some(json!({"seed": seed})))

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use crate::config::{Behaviour, Delays};
+use crate::config::{Behaviour, Delays, KubernetesKind};
 use crate::gate::{Fault, PausePoint};
 use crate::http::{Answer, Request};
 use crate::openiaas::model::Power;
@@ -45,12 +45,17 @@ struct SpeedBody {
 }
 
 #[derive(Deserialize)]
+struct KubernetesBody {
+    kind: KubernetesKind,
+}
+
+#[derive(Deserialize)]
 struct StorageBody {
     gib: u64,
 }
 
 const ROUTES: &str = "GET /addresses /inventory /nodes /events?after=N /calls /writes /faults /delays /behaviour \
-    /pause-points/{id}[?wait=MS] /vms/{name}/console; POST /faults /pause-points /shutdown; PUT /delays /speed /shuffle \
+    /pause-points/{id}[?wait=MS] /vms/{name}/console; POST /faults /pause-points /shutdown; PUT /delays /speed /shuffle /kubernetes \
     /vms/{name}/power /storage/{name}; PATCH /behaviour; DELETE /faults[/{id}] /calls /pause-points/{id} /vms/{name} \
     /templates/{zone}/{name}";
 
@@ -157,6 +162,13 @@ async fn route(
                 shuffle: seed,
                 ..world.behaviour()
             });
+            done(true)
+        }
+        ("PUT", ["kubernetes"]) => {
+            let KubernetesBody { kind } = body(request)?;
+            world
+                .set_kubernetes(kind)
+                .map_err(|error| (409, error.to_string()))?;
             done(true)
         }
         ("POST", ["shutdown"]) => {

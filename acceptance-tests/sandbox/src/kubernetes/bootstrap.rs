@@ -156,6 +156,13 @@ fn api_services(store: &mut Store) {
 }
 
 fn core_dns(store: &mut Store, settings: &Settings) {
+    for (_, object) in core_dns_objects(settings) {
+        add(store, object);
+    }
+}
+
+/// The name server as Talos installs it: each object with its resource.
+pub(super) fn core_dns_objects(settings: &Settings) -> [(&'static str, Value); 4] {
     let tenth = settings
         .service_cidr
         .hosts()
@@ -167,57 +174,59 @@ fn core_dns(store: &mut Store, settings: &Settings) {
     });
     let metadata =
         |name: &str| json!({ "name": name, "namespace": "kube-system", "labels": labels });
-    add(
-        store,
-        json!({ "apiVersion": "v1", "kind": "ServiceAccount", "metadata": { "name": "coredns", "namespace": "kube-system" } }),
-    );
-    add(
-        store,
-        json!({
-            "apiVersion": "v1", "kind": "ConfigMap",
-            "metadata": { "name": "coredns", "namespace": "kube-system" },
-            "data": { "Corefile": format!(".:53 {{\n    kubernetes {}\n    forward . /etc/resolv.conf\n}}\n", settings.dns_domain) },
-        }),
-    );
-    add(
-        store,
-        json!({
-            "apiVersion": "v1", "kind": "Service", "metadata": metadata("kube-dns"),
-            "spec": {
-                "clusterIP": tenth,
-                "selector": { "k8s-app": "kube-dns" },
-                "ports": [
-                    { "name": "dns", "port": 53, "protocol": "UDP" },
-                    { "name": "dns-tcp", "port": 53, "protocol": "TCP" },
-                    { "name": "metrics", "port": 9153, "protocol": "TCP" },
-                ],
-            },
-        }),
-    );
-    add(
-        store,
-        json!({
-            "apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata("coredns"),
-            "spec": {
-                "replicas": 2,
-                "selector": { "matchLabels": { "k8s-app": "kube-dns" } },
-                "template": {
-                    "metadata": { "labels": { "k8s-app": "kube-dns" } },
-                    "spec": {
-                        "serviceAccountName": "coredns",
-                        "priorityClassName": "system-cluster-critical",
-                        "tolerations": [
-                            { "key": "node-role.kubernetes.io/control-plane", "operator": "Exists", "effect": "NoSchedule" },
-                            { "key": "node.cloudprovider.kubernetes.io/uninitialized", "operator": "Exists", "effect": "NoSchedule" },
-                        ],
-                        "nodeSelector": { "kubernetes.io/os": "linux" },
-                        "containers": [{
-                            "name": "coredns", "image": "registry.k8s.io/coredns/coredns:v1.13.2",
-                            "ports": [{ "name": "dns", "containerPort": 53, "protocol": "UDP" }],
-                        }],
+    [
+        (
+            "serviceaccounts",
+            json!({ "apiVersion": "v1", "kind": "ServiceAccount", "metadata": { "name": "coredns", "namespace": "kube-system" } }),
+        ),
+        (
+            "configmaps",
+            json!({
+                "apiVersion": "v1", "kind": "ConfigMap",
+                "metadata": { "name": "coredns", "namespace": "kube-system" },
+                "data": { "Corefile": format!(".:53 {{\n    kubernetes {}\n    forward . /etc/resolv.conf\n}}\n", settings.dns_domain) },
+            }),
+        ),
+        (
+            "services",
+            json!({
+                "apiVersion": "v1", "kind": "Service", "metadata": metadata("kube-dns"),
+                "spec": {
+                    "clusterIP": tenth,
+                    "selector": { "k8s-app": "kube-dns" },
+                    "ports": [
+                        { "name": "dns", "port": 53, "protocol": "UDP" },
+                        { "name": "dns-tcp", "port": 53, "protocol": "TCP" },
+                        { "name": "metrics", "port": 9153, "protocol": "TCP" },
+                    ],
+                },
+            }),
+        ),
+        (
+            "deployments",
+            json!({
+                "apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata("coredns"),
+                "spec": {
+                    "replicas": 2,
+                    "selector": { "matchLabels": { "k8s-app": "kube-dns" } },
+                    "template": {
+                        "metadata": { "labels": { "k8s-app": "kube-dns" } },
+                        "spec": {
+                            "serviceAccountName": "coredns",
+                            "priorityClassName": "system-cluster-critical",
+                            "tolerations": [
+                                { "key": "node-role.kubernetes.io/control-plane", "operator": "Exists", "effect": "NoSchedule" },
+                                { "key": "node.cloudprovider.kubernetes.io/uninitialized", "operator": "Exists", "effect": "NoSchedule" },
+                            ],
+                            "nodeSelector": { "kubernetes.io/os": "linux" },
+                            "containers": [{
+                                "name": "coredns", "image": "registry.k8s.io/coredns/coredns:v1.13.2",
+                                "ports": [{ "name": "dns", "containerPort": 53, "protocol": "UDP" }],
+                            }],
+                        },
                     },
                 },
-            },
-        }),
-    );
+            }),
+        ),
+    ]
 }

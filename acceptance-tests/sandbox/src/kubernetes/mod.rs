@@ -5,6 +5,8 @@
 //! `watch` → `store`. Each change of the store wakes `controllers`, one loop that plays scheduler, kubelets and
 //! the controller manager until nothing changes. Members of `system:masters` may do everything; others what
 //! RBAC objects say; callers without client certificate nothing.
+//!
+//! [`real`] is the other kind: the true control plane, as processes. [`ControlPlane`] is either.
 
 mod answer;
 mod api;
@@ -18,7 +20,9 @@ mod fields;
 mod handle;
 mod patch;
 mod pki;
+mod plane;
 mod protobuf;
+pub mod real;
 mod registry;
 mod route;
 mod selector;
@@ -38,5 +42,6 @@ mod watch;
 mod write;
 
 pub use api::ApiServer;
+pub use plane::ControlPlane;
 pub use server::ServeError;
 pub use settings::{Authority, Delays, NodeRegistration, NodeRole, Settings};

@@ -52,7 +52,7 @@ pub(super) fn identity(certificate: &CertificateDer<'_>) -> Identity {
     }
 }
 
-fn ca_key(authority: &Authority) -> Result<KeyPair, ServeError> {
+pub(super) fn ca_key(authority: &Authority) -> Result<KeyPair, ServeError> {
     let pem = &authority.key_pem;
     if pem.contains("EC PRIVATE KEY") {
         // rcgen reads PKCS#8 only; machine configurations carry SEC1.
@@ -65,7 +65,7 @@ fn ca_key(authority: &Authority) -> Result<KeyPair, ServeError> {
 }
 
 /// Names that every API server's certificate carries ("Talos docs", Kubernetes certificates).
-fn standard_names(settings: &Settings) -> Vec<String> {
+pub(super) fn standard_names(settings: &Settings) -> Vec<String> {
     let mut names = vec![
         "kubernetes".to_owned(),
         "kubernetes.default".to_owned(),

@@ -631,6 +631,7 @@ async fn api_server(
             let state = machine.state();
             (state.hostname.clone(), state.addresses.clone())
         };
+        kubernetes.api.ready().await;
         let listener = listen(&world, &machine, loopback, 6443).await;
         let stop = session.child_token();
         let served = {
@@ -685,9 +686,9 @@ async fn kubelet(world: Arc<World>, machine: Arc<Machine>) {
         };
         let first = registered.replace(config.text.clone()).is_none();
         if config.role == Role::ControlPlane {
-            kubernetes
-                .api
-                .set_version(&config.version_of("kube-apiserver"));
+            let settings = super::nodes::settings(&world, &config);
+            let spec = super::control_plane::spec(&config, settings);
+            kubernetes.api.configure(spec);
         }
         let registration = registration(&world, &machine, &config);
         let name = registration.name.clone();

@@ -2,6 +2,7 @@
 
 mod apply;
 mod config;
+mod control_plane;
 mod cosi;
 mod etcd;
 mod life;

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::Ipv4Addr;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sha2::{Digest as _, Sha256};
@@ -12,7 +13,9 @@ use super::config::{MachineConfig, Role};
 use super::machine::{EtcdPhase, Machine, Stage};
 use super::model::{EtcdCluster, EtcdData, EtcdMember};
 use crate::admin::{AddressView, NodeView};
-use crate::kubernetes::{ApiServer, Authority, Delays, Settings};
+use crate::config::KubernetesKind;
+use crate::kubernetes::real::{Place, Real};
+use crate::kubernetes::{ApiServer, Authority, ControlPlane, Delays, Settings};
 use crate::openiaas::model::{Cloud, Power, new_id};
 use crate::world::World;
 
@@ -20,7 +23,7 @@ use crate::world::World;
 #[derive(Clone)]
 pub struct Kubernetes {
     /// The API.
-    pub api: ApiServer,
+    pub api: ControlPlane,
     /// Certificate of its authority: kubelets trust only this.
     pub authority: String,
     /// Bootstrap token that kubelets come with.
@@ -34,10 +37,12 @@ pub struct Nodes {
     consoles: Mutex<BTreeMap<String, VecDeque<String>>>,
     clusters: Mutex<BTreeMap<String, Kubernetes>>,
     /// The node and the cluster of each kubelet that has registered, by VM.
-    kubelets: Mutex<BTreeMap<String, (String, ApiServer)>>,
+    kubelets: Mutex<BTreeMap<String, (String, ControlPlane)>>,
     /// Rings when something changes that other machines wait for.
     pub bell: watch::Sender<u64>,
     tasks: TaskTracker,
+    /// Counts real control planes: each has an address of its own.
+    planes: AtomicU8,
 }
 
 impl std::fmt::Debug for Nodes {
@@ -69,6 +74,7 @@ impl Nodes {
             kubelets: Mutex::default(),
             bell: watch::Sender::new(0),
             tasks: TaskTracker::new(),
+            planes: AtomicU8::new(0),
         }
     }
 
@@ -104,7 +110,7 @@ impl Nodes {
     }
 
     /// A kubelet has registered its node.
-    pub fn registered(&self, vm: &str, node: String, api: ApiServer) {
+    pub fn registered(&self, vm: &str, node: String, api: ControlPlane) {
         lock(&self.kubelets).insert(vm.to_owned(), (node, api));
     }
 
@@ -237,7 +243,12 @@ impl Nodes {
                 .map(|data| data.cluster.clone())
                 .collect();
             cloud.etcd.retain(|id, _| held.contains(id));
-            lock(&self.clusters).retain(|id, _| held.contains(id));
+            lock(&self.clusters).retain(|id, known| {
+                if !held.contains(id) {
+                    known.api.forget();
+                }
+                held.contains(id)
+            });
             for cluster in cloud.etcd.values_mut() {
                 let quorum = has_quorum(cluster, &alive);
                 let leads = cluster.leader.is_some_and(|leader| {
@@ -402,12 +413,19 @@ impl Nodes {
         if let Some(found) = clusters.get(cluster) {
             return found.clone();
         }
-        let api = ApiServer::new(settings(world, config));
-        if let Some(kept) =
-            crate::persist::load_kubernetes(world.config.state_dir.as_deref(), cluster)
-        {
-            api.restore(&kept);
-        }
+        let settings = settings(world, config);
+        let api = match world.kubernetes() {
+            KubernetesKind::BuiltIn => {
+                let api = ApiServer::new(settings);
+                if let Some(kept) =
+                    crate::persist::load_kubernetes(world.config.state_dir.as_deref(), cluster)
+                {
+                    api.restore(&kept);
+                }
+                ControlPlane::BuiltIn(api)
+            }
+            KubernetesKind::Real => self.real(world, cluster, config, settings),
+        };
         let made = Kubernetes {
             api,
             authority: config.kubernetes_ca.certificate.trim().to_owned(),
@@ -415,6 +433,41 @@ impl Nodes {
         };
         clusters.insert(cluster.to_owned(), made.clone());
         made
+    }
+
+    /// A control plane of real programs, for the machines that are there.
+    fn real(
+        &self,
+        world: &World,
+        cluster: &str,
+        config: &MachineConfig,
+        settings: Settings,
+    ) -> ControlPlane {
+        let mut names = Vec::new();
+        for machine in self.control_plane(config) {
+            let state = machine.state();
+            if let Some(config) = &state.config {
+                names.extend(config.api_names(&state.hostname, &state.addresses));
+            }
+        }
+        let number = self.planes.fetch_add(1, Ordering::Relaxed) % 250;
+        let place = Place {
+            oracles: world.config.oracles.clone().unwrap_or_default(),
+            // Far from those of machines: the last network.
+            address: Ipv4Addr::new(127, self.prefix, 255, number + 1),
+            folder: world
+                .config
+                .state_dir
+                .as_ref()
+                .map(|folder| folder.join(format!("kubernetes-{cluster}"))),
+        };
+        let spec = super::control_plane::spec(config, settings);
+        let (real, task) = Real::new(place, spec, names, world.stop.child_token());
+        self.spawn(async move {
+            // It has told its log.
+            let _ = task.await;
+        });
+        ControlPlane::Real(real)
     }
 
     /// The Kubernetes API that a kubelet of this configuration finds.
@@ -455,7 +508,7 @@ impl Nodes {
                 let revision = known.api.revision();
                 seen.insert(id.clone(), revision) != Some(revision)
             })
-            .map(|(id, known)| (id, known.api.snapshot()))
+            .filter_map(|(id, known)| Some((id, known.api.snapshot()?)))
             .collect()
     }
 
@@ -647,7 +700,8 @@ fn member_id() -> u64 {
     u64::from_be_bytes(id) | 1
 }
 
-fn settings(world: &World, config: &MachineConfig) -> Settings {
+/// What the Kubernetes API of a configuration is told.
+pub fn settings(world: &World, config: &MachineConfig) -> Settings {
     let delays = world.delays();
     let fallback = |text: &str| {
         text.parse()

@@ -15,8 +15,10 @@ use crate::kubernetes::value::{
     set_condition, text, texts,
 };
 
-const CONTROL_PLANE: &str = "node-role.kubernetes.io/control-plane";
-const MIRROR: &str = "kubernetes.io/config.mirror";
+pub(in crate::kubernetes) const CONTROL_PLANE: &str = "node-role.kubernetes.io/control-plane";
+pub(in crate::kubernetes) const MIRROR: &str = "kubernetes.io/config.mirror";
+/// DaemonSets of CNIs that are known: a node with such a pod has a network.
+pub(in crate::kubernetes) const AGENTS: &[&str] = &["cilium", "kube-flannel", "flannel"];
 const STATIC: &[&str] = &[
     "kube-apiserver",
     "kube-controller-manager",
@@ -82,7 +84,8 @@ pub(in crate::kubernetes) fn register(
     }
 }
 
-fn labels(node: &NodeRegistration) -> Vec<(String, String)> {
+/// The labels of a fresh Node.
+pub(in crate::kubernetes) fn labels(node: &NodeRegistration) -> Vec<(String, String)> {
     let mut labels: Vec<(String, String)> = [
         ("kubernetes.io/hostname", node.name.as_str()),
         ("kubernetes.io/os", "linux"),
@@ -102,7 +105,11 @@ fn labels(node: &NodeRegistration) -> Vec<(String, String)> {
 
 /// Sets what the machine configuration says and removes what it said before, remembered in an annotation
 /// ("Talos docs", node labels and annotations).
-fn owned(object: &mut Value, field: &str, wanted: &BTreeMap<String, String>) {
+pub(in crate::kubernetes) fn owned(
+    object: &mut Value,
+    field: &str,
+    wanted: &BTreeMap<String, String>,
+) {
     let memory = format!("talos.dev/owned-{field}");
     let before: Vec<String> = object["metadata"]["annotations"]
         .get(&memory)
@@ -121,7 +128,7 @@ fn owned(object: &mut Value, field: &str, wanted: &BTreeMap<String, String>) {
 }
 
 /// `key=value:Effect`, `key:Effect`.
-fn parse_taint(text: &str) -> Option<Value> {
+pub(in crate::kubernetes) fn parse_taint(text: &str) -> Option<Value> {
     let (head, effect) = text.rsplit_once(':')?;
     let (key, value) = head.split_once('=').unwrap_or((head, ""));
     let mut taint = json!({ "key": key, "effect": effect });
@@ -131,7 +138,8 @@ fn parse_taint(text: &str) -> Option<Value> {
     Some(taint)
 }
 
-fn fill_status(status: &mut Value, node: &NodeRegistration) {
+/// What a kubelet says of its machine.
+pub(in crate::kubernetes) fn fill_status(status: &mut Value, node: &NodeRegistration) {
     let mut addresses: Vec<Value> = node
         .addresses
         .iter()
@@ -204,44 +212,53 @@ fn lease(state: &mut State, node: &str) {
     );
 }
 
-/// The mirror pods of a control-plane node. Those of another version are replaced.
-fn static_pods(state: &mut State, node: &str) {
-    let Some(owner) = state.store.get("nodes", "", node).cloned() else {
-        return;
-    };
-    let version = versioned(state.components.get(node).unwrap_or(&state.version));
-    for component in STATIC {
-        let pod_name = format!("{component}-{node}");
-        let image = format!("registry.k8s.io/{component}:{version}");
-        if let Some(pod) = state.store.get("pods", "kube-system", &pod_name) {
-            if text(&pod["spec"]["containers"][0]["image"]) == image && !deleting(pod) {
-                continue;
-            }
-            state.store.remove("pods", "kube-system", &pod_name);
-        }
-        let digest = hash(&json!([component, image]));
-        let mut reference = owner_reference(&owner);
-        members(&mut reference).remove("blockOwnerDeletion");
-        bootstrap::add(
-            &mut state.store,
+/// The mirror pods that a kubelet makes for the static pods of a control-plane node.
+pub(in crate::kubernetes) fn mirror_pods(node: &str, uid: &str, version: &str) -> Vec<Value> {
+    let version = versioned(version);
+    STATIC
+        .iter()
+        .map(|component| {
+            let image = format!("registry.k8s.io/{component}:{version}");
+            let digest = hash(&json!([component, image]));
             json!({
                 "apiVersion": "v1", "kind": "Pod",
                 "metadata": {
-                    "name": pod_name, "namespace": "kube-system",
+                    "name": format!("{component}-{node}"), "namespace": "kube-system",
                     "labels": { "tier": "control-plane", "k8s-app": component, "component": component },
                     "annotations": {
                         MIRROR: digest, "kubernetes.io/config.hash": digest, "kubernetes.io/config.source": "file",
                         "talos.dev/config-version": "1",
                     },
-                    "ownerReferences": [reference],
+                    "ownerReferences": [{
+                        "apiVersion": "v1", "kind": "Node", "name": node, "uid": uid, "controller": true,
+                    }],
                 },
                 "spec": {
                     "nodeName": node, "hostNetwork": true, "priorityClassName": "system-cluster-critical",
                     "tolerations": [{ "operator": "Exists" }],
                     "containers": [{ "name": component, "image": image }],
                 },
-            }),
-        );
+            })
+        })
+        .collect()
+}
+
+/// The mirror pods of a control-plane node. Those of another version are replaced.
+fn static_pods(state: &mut State, node: &str) {
+    let Some(owner) = state.store.get("nodes", "", node).cloned() else {
+        return;
+    };
+    let version = state.components.get(node).unwrap_or(&state.version).clone();
+    for pod in mirror_pods(node, text(&owner["metadata"]["uid"]), &version) {
+        let pod_name = name(&pod).to_owned();
+        if let Some(known) = state.store.get("pods", "kube-system", &pod_name) {
+            let image = |pod: &Value| pod["spec"]["containers"][0]["image"].clone();
+            if image(known) == image(&pod) && !deleting(known) {
+                continue;
+            }
+            state.store.remove("pods", "kube-system", &pod_name);
+        }
+        bootstrap::add(&mut state.store, pod);
     }
 }
 
@@ -278,7 +295,7 @@ fn has_network(store: &Store, node: &str) -> bool {
         text(&pod["spec"]["nodeName"]) == node
             && is_true(pod, "Ready")
             && controller(pod).is_some_and(|owner| {
-                ["cilium", "kube-flannel", "flannel"].iter().any(|set| {
+                AGENTS.iter().any(|set| {
                     store
                         .get("daemonsets.apps", "kube-system", set)
                         .is_some_and(|set| text(&set["metadata"]["uid"]) == owner)

@@ -1,12 +1,12 @@
 //! Promises of the Kubernetes API, over HTTP. Each one works in a namespace of its own and asks nothing but the
-//! API, so that the table also runs on a real server: `MANAGEDK8S_CONFORMANCE` is then the URL of a `kubectl proxy`.
+//! API, so that the table also runs on the real server, which is right where they differ.
 
 use std::future::Future;
 use std::pin::Pin;
 
 use serde_json::{Value, json};
 
-use super::bed::{Bed, Target};
+use super::bed::{Bed, RealBed, Target};
 use crate::kubernetes::value::{array, deleting, is_true, name, text};
 
 type Promise = for<'a> fn(&'a Target, &'a str) -> Pin<Box<dyn Future<Output = ()> + 'a>>;
@@ -81,15 +81,10 @@ async fn our_server_keeps_its_promises() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_real_server_keeps_them_too() {
-    if let Ok(url) = std::env::var("MANAGEDK8S_CONFORMANCE") {
-        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-        let client = reqwest::Client::builder()
-            .no_proxy()
-            .build()
-            .expect("the settings are complete");
-        let pods = std::env::var_os("MANAGEDK8S_CONFORMANCE_PODS").is_some();
-        keep(&Target { url, client }, pods).await;
+async fn the_real_server_keeps_them_too() {
+    if let Some(bed) = RealBed::with_nodes().await {
+        keep(&bed, true).await;
+        bed.end().await;
     }
 }
 

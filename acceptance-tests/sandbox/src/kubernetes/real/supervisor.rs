@@ -1,0 +1,210 @@
+//! The task of one control plane: starts its parts, tells it what happens to machines, ends it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+
+use super::client::{APPLY, Api, Credential};
+use super::machines::Machines;
+use super::process::{self, Part};
+use super::{Order, Real, RealError, Spec, files, manifests};
+
+/// How often it looks for networks that came up.
+const LOOK: Duration = Duration::from_millis(250);
+/// How often an order is tried before it is given up.
+const TRIES: u32 = 20;
+
+struct Supervisor {
+    real: Arc<Real>,
+    spec: Spec,
+    folder: PathBuf,
+    parts: Vec<Part>,
+    ready: watch::Sender<bool>,
+    machines: Machines,
+    admin: Api,
+}
+
+/// Runs a control plane until its token is cancelled, or one of its parts ends by itself.
+pub(super) async fn run(
+    real: Arc<Real>,
+    spec: Spec,
+    orders: mpsc::UnboundedReceiver<Order>,
+    ready: watch::Sender<bool>,
+) -> Result<(), RealError> {
+    let stop = real.stop.clone();
+    // Of no use once this ends.
+    let temporary = tempfile::tempdir().map_err(|source| RealError::Write {
+        path: std::env::temp_dir(),
+        source,
+    })?;
+    let folder = real.place.folder.clone();
+    let folder = folder.unwrap_or_else(|| temporary.path().to_owned());
+    let name = spec.settings.cluster_name.clone();
+    let leaf = files::client(&spec, "admin", "system:masters")?;
+    let admin = Api::new(&spec, real.place.address, &Credential::Certificate(&leaf))?;
+    let mut supervisor = Supervisor {
+        real,
+        spec,
+        folder,
+        parts: Vec::new(),
+        ready,
+        machines: Machines::default(),
+        admin,
+    };
+    let outcome = tokio::select! {
+        () = stop.cancelled() => Ok(()),
+        outcome = supervisor.work(orders) => outcome,
+    };
+    supervisor.end().await;
+    if let Err(error) = &outcome {
+        report(&name, error);
+    }
+    outcome
+}
+
+fn report(cluster: &str, error: &RealError) {
+    let cause = std::error::Error::source(error)
+        .map(|cause| format!(": {cause}"))
+        .unwrap_or_default();
+    tracing::error!(cluster, "{error}{cause}");
+}
+
+impl Supervisor {
+    async fn end(&mut self) {
+        self.ready.send_replace(false);
+        // The server goes last: the others would fill the log.
+        while let Some(part) = self.parts.pop() {
+            part.stop().await;
+        }
+    }
+
+    /// Starts everything; returns when the API answers.
+    async fn start(&mut self) -> Result<(), RealError> {
+        let address = self.real.place.address;
+        files::all(&self.folder, &self.spec, address, &self.real.names())?;
+        let program = process::program(
+            &self.real.place.oracles,
+            &self.spec.settings.kubernetes_version,
+        )?;
+        let start = |name, flags: Vec<String>| Part::start(&program, &self.folder, name, &flags);
+        let mut server = start(
+            "kube-apiserver",
+            self.spec.api_server(&self.folder, address),
+        )?;
+        tokio::select! {
+            error = server.ended() => return Err(error),
+            () = answers(&self.admin) => {}
+        }
+        self.parts.push(server);
+        for (path, object) in manifests::all(&self.spec) {
+            let path = format!("{path}?fieldManager=talos&force=true");
+            self.admin.patch(&path, APPLY, &object).await?;
+        }
+        self.parts.push(start(
+            "kube-controller-manager",
+            self.spec.controllers(&self.folder),
+        )?);
+        self.parts
+            .push(start("kube-scheduler", self.spec.scheduler(&self.folder))?);
+        self.parts
+            .push(start("kwok", Spec::kubelets(&self.folder))?);
+        self.ready.send_replace(true);
+        Ok(())
+    }
+
+    async fn work(&mut self, mut orders: mpsc::UnboundedReceiver<Order>) -> Result<(), RealError> {
+        self.start().await?;
+        let mut look = tokio::time::interval(LOOK);
+        look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                order = orders.recv() => match order {
+                    Some(order) => self.obey(&order).await?,
+                    None => std::future::pending().await,
+                },
+                _ = look.tick() => {
+                    if let Err(error) = self.machines.networks(&self.admin).await {
+                        report(&self.spec.settings.cluster_name, &error);
+                    }
+                }
+                error = first_end(&mut self.parts) => return Err(error),
+            }
+        }
+    }
+
+    async fn obey(&mut self, order: &Order) -> Result<(), RealError> {
+        for attempt in 1..=TRIES {
+            let done = match order {
+                Order::Up(machine) => {
+                    self.machines
+                        .up(&self.admin, &self.spec, self.real.place.address, machine)
+                        .await
+                }
+                Order::Down(name) => self.machines.down(&self.admin, name).await,
+                Order::Names => files::serving(
+                    &self.folder,
+                    &self.spec,
+                    self.real.place.address,
+                    &self.real.names(),
+                ),
+                Order::Configure(spec) => {
+                    let mut spec = (**spec).clone();
+                    // Members come one by one; the first one's address stays.
+                    spec.settings
+                        .control_plane_addresses
+                        .clone_from(&self.spec.settings.control_plane_addresses);
+                    if self.same(&spec) {
+                        return Ok(());
+                    }
+                    self.spec = spec;
+                    self.end().await;
+                    return self.start().await;
+                }
+            };
+            match done {
+                Ok(()) => return Ok(()),
+                Err(error) => {
+                    if attempt == TRIES || attempt == 1 {
+                        report(&self.spec.settings.cluster_name, &error);
+                    }
+                    tokio::time::sleep(Duration::from_millis(200)).await;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether another configuration makes the same control plane.
+    fn same(&self, other: &Spec) -> bool {
+        let address = self.real.place.address;
+        let flags = |spec: &Spec| {
+            (
+                spec.settings.kubernetes_version.clone(),
+                spec.files(),
+                spec.api_server(&self.folder, address),
+                spec.controllers(&self.folder),
+                spec.scheduler(&self.folder),
+            )
+        };
+        flags(&self.spec) == flags(other)
+    }
+}
+
+/// Returns when the API is ready.
+async fn answers(admin: &Api) {
+    loop {
+        if let Ok(answer) = admin.get("/readyz").await
+            && answer.code == 200
+        {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+async fn first_end(parts: &mut [Part]) -> RealError {
+    let ends = parts.iter_mut().map(|part| Box::pin(part.ended()));
+    futures::future::select_all(ends).await.0
+}

@@ -34,6 +34,12 @@ pub enum Error {
         /// Every broken rule, with the path.
         problems: Vec<String>,
     },
+    /// The provider put the call off, which this client allows.
+    #[error("{call}: put off")]
+    Deferred {
+        /// The RPC.
+        call: &'static str,
+    },
     /// The test asked for something the provider does not have.
     #[error("{0}")]
     Usage(String),

@@ -28,8 +28,10 @@ mod session;
 mod value;
 
 pub use error::{Diagnostic, Error};
-pub use process::{Handshake, Identity, Launch, MAGIC_COOKIE, Process, connect};
+pub use process::{
+    Handshake, Identity, Launch, MAGIC_COOKIE, Process, TlsVersion, connect, connect_with,
+};
 pub use rules::{apply_problems, plan_problems};
 pub use schema::{Attribute, Block, Nesting, Schema};
-pub use session::{Action, Applied, Core, Instance, Plan, Schemas};
+pub use session::{Action, Applied, Core, Found, Instance, Invoked, Plan, Query, Schemas};
 pub use value::{Type, UNKNOWN, Value, same};

@@ -30,6 +30,8 @@ pub struct Launch {
     pub tls: bool,
     /// `PLUGIN_PROTOCOL_VERSIONS`.
     pub versions: String,
+    /// The only version of TLS to offer; every one that core offers by default.
+    pub tls_version: Option<TlsVersion>,
     /// Whether the host asks for multiplexing, which adds a seventh field to the handshake line.
     pub multiplex: bool,
 }
@@ -42,8 +44,28 @@ impl Launch {
             environment: Vec::new(),
             tls: true,
             versions: "5,6".into(),
+            tls_version: None,
             multiplex: false,
         }
+    }
+
+    /// The command without a certificate of core's, not started: for tests that look at the process alone.
+    pub fn command(&self) -> Command {
+        let mut command = Command::new(&self.program);
+        command
+            .env("TF_PLUGIN_MAGIC_COOKIE", MAGIC_COOKIE)
+            .env("PLUGIN_PROTOCOL_VERSIONS", &self.versions)
+            .env("PLUGIN_MIN_PORT", "10000")
+            .env("PLUGIN_MAX_PORT", "25000")
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
+        if self.multiplex {
+            command.env("PLUGIN_MULTIPLEX_GRPC", "true");
+        }
+        command
     }
 
     /// Sets a variable of the provider's environment.
@@ -51,6 +73,14 @@ impl Launch {
         self.environment.push((name.to_owned(), value.into()));
         self
     }
+}
+
+/// A version of TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum TlsVersion {
+    V1_2,
+    V1_3,
 }
 
 /// The one line a provider prints.
@@ -136,20 +166,7 @@ impl Process {
         } else {
             None
         };
-        let mut command = Command::new(&launch.program);
-        command
-            .env("TF_PLUGIN_MAGIC_COOKIE", MAGIC_COOKIE)
-            .env("PLUGIN_PROTOCOL_VERSIONS", &launch.versions)
-            .env("PLUGIN_MIN_PORT", "10000")
-            .env("PLUGIN_MAX_PORT", "25000")
-            .envs(launch.environment.iter().map(|(name, value)| (name, value)))
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true);
-        if launch.multiplex {
-            command.env("PLUGIN_MULTIPLEX_GRPC", "true");
-        }
+        let mut command = launch.command();
         if let Some(identity) = &identity {
             command.env("PLUGIN_CLIENT_CERT", &identity.pem);
         }
@@ -171,7 +188,7 @@ impl Process {
         }
         let stdout = collect(Some(stdout));
         let handshake = Handshake::parse(&line)?;
-        let channel = connect(&handshake, identity.as_ref()).await?;
+        let channel = connect_with(&handshake, identity.as_ref(), launch.tls_version).await?;
         Ok(Self {
             child,
             handshake,
@@ -277,9 +294,22 @@ impl Identity {
 ///
 /// [`Error::Handshake`] when the socket, TLS or HTTP/2 fails.
 pub async fn connect(handshake: &Handshake, identity: Option<&Identity>) -> Result<Channel, Error> {
+    connect_with(handshake, identity, None).await
+}
+
+/// As [`connect`], with one version of TLS alone.
+///
+/// # Errors
+///
+/// As [`connect`].
+pub async fn connect_with(
+    handshake: &Handshake,
+    identity: Option<&Identity>,
+    version: Option<TlsVersion>,
+) -> Result<Channel, Error> {
     let tls = match &handshake.certificate {
         Some(der) => Some(tokio_rustls::TlsConnector::from(Arc::new(client_config(
-            der, identity,
+            der, identity, version,
         )?))),
         None => None,
     };
@@ -309,6 +339,7 @@ pub async fn connect(handshake: &Handshake, identity: Option<&Identity>) -> Resu
 fn client_config(
     server: &[u8],
     identity: Option<&Identity>,
+    version: Option<TlsVersion>,
 ) -> Result<rustls::ClientConfig, Error> {
     let fail = |error: rustls::Error| Error::Handshake(error.to_string());
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
@@ -316,8 +347,13 @@ fn client_config(
     roots
         .add(CertificateDer::from(server.to_vec()))
         .map_err(fail)?;
+    let versions = match version {
+        None => rustls::ALL_VERSIONS.to_vec(),
+        Some(TlsVersion::V1_2) => vec![&rustls::version::TLS12],
+        Some(TlsVersion::V1_3) => vec![&rustls::version::TLS13],
+    };
     let builder = rustls::ClientConfig::builder_with_provider(Arc::clone(&provider))
-        .with_safe_default_protocol_versions()
+        .with_protocol_versions(&versions)
         .map_err(fail)?
         .with_root_certificates(roots);
     let mut config = match identity {

@@ -1,5 +1,25 @@
 //! Core's side of the conversation: every call in core's order, every answer checked by core's rules.
 
+macro_rules! call {
+    ($self:ident, $method:ident, $name:literal, $request:expr) => {
+        $self
+            .client
+            .$method($request)
+            .await
+            .map(tonic::Response::into_inner)
+            .map_err(|status| Error::Status {
+                call: $name,
+                status: Box::new(status),
+            })
+    };
+}
+
+mod apply;
+mod data;
+mod plan;
+mod query;
+mod state;
+
 use std::collections::BTreeMap;
 
 use proto_plugin::tfplugin6 as wire;
@@ -7,10 +27,9 @@ use proto_plugin::tfplugin6::provider_client::ProviderClient;
 use serde_json::Value as Json;
 use tonic::transport::Channel;
 
-use crate::propose::proposed;
-use crate::rules::{apply_problems, plan_problems, write_only};
-use crate::value::same;
-use crate::{Diagnostic, Error, Launch, Process, Schema, Type, Value, error};
+use crate::{Diagnostic, Error, Launch, Process, Schema, Type, Value};
+
+pub use query::{Found, Invoked, Query};
 
 /// Core and server exchange messages far above gRPC's usual limit: states pass through them.
 const MESSAGE_LIMIT: usize = 256 << 20;
@@ -96,6 +115,8 @@ pub struct Schemas {
     pub actions: BTreeMap<String, Schema>,
     pub functions: BTreeMap<String, wire::Function>,
     pub identities: BTreeMap<String, Type>,
+    pub identity_versions: BTreeMap<String, i64>,
+    pub provider_meta: Option<Schema>,
     pub capabilities: wire::ServerCapabilities,
 }
 
@@ -109,20 +130,8 @@ pub struct Core {
     pub schemas: Schemas,
     /// What this core announces with each call.
     pub capabilities: wire::ClientCapabilities,
-}
-
-macro_rules! call {
-    ($self:ident, $method:ident, $name:literal, $request:expr) => {
-        $self
-            .client
-            .$method($request)
-            .await
-            .map(tonic::Response::into_inner)
-            .map_err(|status| Error::Status {
-                call: $name,
-                status: Box::new(status),
-            })
-    };
+    /// The module's `provider_meta`: sent with every call that carries it, if the provider has a schema for it.
+    pub provider_meta: Json,
 }
 
 impl Core {
@@ -163,6 +172,7 @@ impl Core {
                 store_planned_private: false,
                 computed_blocks_allowed: false,
             },
+            provider_meta: Json::Null,
         };
         core.load().await?;
         Ok(core)
@@ -196,6 +206,11 @@ impl Core {
             actions: read(actions)?,
             functions: answer.functions,
             identities: BTreeMap::new(),
+            identity_versions: BTreeMap::new(),
+            provider_meta: match answer.provider_meta {
+                Some(schema) => Some(Schema::read("provider_meta", &schema)?),
+                None => None,
+            },
             capabilities: answer.server_capabilities.unwrap_or_default(),
         };
         let answer = call!(
@@ -222,6 +237,8 @@ impl Core {
                 }
                 members.insert(attribute.name, ty);
             }
+            let versions = &mut self.schemas.identity_versions;
+            versions.insert(name.clone(), schema.version);
             self.schemas.identities.insert(name, Type::Object(members));
         }
         Ok(())
@@ -259,746 +276,6 @@ impl Core {
         Ok(diagnostics)
     }
 
-    /// Validates a resource's configuration; errors of the provider are in the result.
-    ///
-    /// # Errors
-    ///
-    /// When the call itself fails.
-    pub async fn validate(
-        &mut self,
-        type_name: &str,
-        config: &Json,
-    ) -> Result<Vec<Diagnostic>, Error> {
-        let ty = self.resource(type_name)?.ty();
-        let config = Value::from_json(config, &ty).map_err(Error::Usage)?;
-        let request = wire::validate_resource_config::Request {
-            type_name: type_name.into(),
-            config: Some(dynamic(&config, &ty)),
-            client_capabilities: Some(self.capabilities),
-        };
-        let answer = call!(
-            self,
-            validate_resource_config,
-            "ValidateResourceConfig",
-            request
-        )?;
-        Ok(Diagnostic::all(answer.diagnostics))
-    }
-
-    /// Plans an instance: null configuration destroys it.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Diagnostics`] when the provider refuses, [`Error::Invalid`] when its plan breaks a rule.
-    pub async fn plan(
-        &mut self,
-        type_name: &str,
-        prior: Option<&Instance>,
-        config: &Json,
-    ) -> Result<Plan, Error> {
-        let schema = self.resource(type_name)?;
-        let config = Value::from_json(config, &schema.ty()).map_err(Error::Usage)?;
-        self.plan_value(type_name, prior, &config).await
-    }
-
-    async fn plan_value(
-        &mut self,
-        type_name: &str,
-        prior: Option<&Instance>,
-        config: &Value,
-    ) -> Result<Plan, Error> {
-        if !matches!(config, Value::Null) {
-            let ty = self.resource(type_name)?.ty();
-            let request = wire::validate_resource_config::Request {
-                type_name: type_name.into(),
-                config: Some(dynamic(config, &ty)),
-                client_capabilities: Some(self.capabilities),
-            };
-            let answer = call!(
-                self,
-                validate_resource_config,
-                "ValidateResourceConfig",
-                request
-            )?;
-            settle("ValidateResourceConfig", answer.diagnostics)?;
-        }
-        let tainted = prior.is_some_and(|prior| prior.tainted) && !matches!(config, Value::Null);
-        let considered = if tainted { None } else { prior };
-        let private = considered
-            .map(|prior| prior.private.clone())
-            .unwrap_or_default();
-        let mut plan = self
-            .ask_plan(type_name, considered, config, private)
-            .await?;
-        if !plan.replaces.is_empty() && plan.action == Action::Update {
-            // The second plan of a replacement: no prior, the first answer's private bytes.
-            let replaces = std::mem::take(&mut plan.replaces);
-            let again = self.ask_plan(type_name, None, config, plan.private).await?;
-            plan = Plan {
-                action: Action::Replace,
-                replaces,
-                ..again
-            };
-        }
-        if tainted {
-            plan.action = Action::Replace;
-        }
-        plan.prior = prior.cloned();
-        Ok(plan)
-    }
-
-    async fn ask_plan(
-        &mut self,
-        type_name: &str,
-        prior: Option<&Instance>,
-        config: &Value,
-        private: Vec<u8>,
-    ) -> Result<Plan, Error> {
-        let schema = self.resource(type_name)?;
-        let ty = schema.ty();
-        let prior_state = prior.map_or(Value::Null, |prior| prior.state.clone());
-        let proposal = proposed(&schema.block, &prior_state, config);
-        let request = wire::plan_resource_change::Request {
-            type_name: type_name.into(),
-            prior_state: Some(dynamic(&prior_state, &ty)),
-            proposed_new_state: Some(dynamic(&proposal, &ty)),
-            config: Some(dynamic(config, &ty)),
-            prior_private: private.into(),
-            provider_meta: None,
-            client_capabilities: Some(self.capabilities),
-            prior_identity: self
-                .identity_data(type_name, prior.and_then(|prior| prior.identity.as_ref())),
-            planned_private: bytes_empty(),
-        };
-        let answer = call!(self, plan_resource_change, "PlanResourceChange", request)?;
-        let diagnostics = settle("PlanResourceChange", answer.diagnostics)?;
-        let deferred = answer.deferred.is_some();
-        let mut problems = Vec::new();
-        if answer.legacy_type_system {
-            problems.push("legacy_type_system is set".to_owned());
-        }
-        if deferred && !self.capabilities.deferral_allowed {
-            problems.push("deferred although the client did not allow it".into());
-        }
-        let planned = decode(answer.planned_state, &ty, &mut problems);
-        if !deferred {
-            problems.extend(plan_problems(&schema.block, &prior_state, config, &planned));
-        }
-        let mut replaces = Vec::new();
-        for path in &answer.requires_replace {
-            let text = error::path(path);
-            let (before, after) = (at(&prior_state, path), at(&planned, path));
-            if before.is_none() && after.is_none() {
-                problems.push(format!(
-                    "{text}: requires_replace names a non-existent attribute path"
-                ));
-            } else if prior.is_some() && before != after {
-                replaces.push(text);
-            }
-        }
-        let identity = self.read_identity(type_name, answer.planned_identity, &mut problems);
-        fail_on("PlanResourceChange", problems)?;
-        let action = match (prior, config) {
-            (_, Value::Null) => Action::Delete,
-            (None, _) => Action::Create,
-            (Some(_), _) if same(&prior_state, &planned, &ty) => Action::NoOp,
-            (Some(_), _) => Action::Update,
-        };
-        Ok(Plan {
-            type_name: type_name.into(),
-            action,
-            prior: prior.cloned(),
-            config: config.clone(),
-            planned,
-            identity,
-            private: answer.planned_private.to_vec(),
-            replaces,
-            diagnostics,
-            deferred,
-        })
-    }
-
-    /// Applies a plan as core does: plans once more with the final configuration and compares, then applies. A
-    /// replacement deletes first.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Invalid`] when plan and apply disagree; errors the provider reports are in the result.
-    pub async fn apply(&mut self, plan: &Plan) -> Result<Applied, Error> {
-        self.apply_with(plan, plan.config.clone()).await
-    }
-
-    /// As [`Self::apply`], with unknowns of the planned configuration known now.
-    ///
-    /// # Errors
-    ///
-    /// As [`Self::apply`].
-    pub async fn apply_config(&mut self, plan: &Plan, config: &Json) -> Result<Applied, Error> {
-        let ty = self.resource(&plan.type_name)?.ty();
-        let config = Value::from_json(config, &ty).map_err(Error::Usage)?;
-        self.apply_with(plan, config).await
-    }
-
-    async fn apply_with(&mut self, plan: &Plan, config: Value) -> Result<Applied, Error> {
-        let prior = plan.prior.as_ref();
-        match plan.action {
-            Action::NoOp => Ok(Applied {
-                instance: prior.cloned(),
-                diagnostics: Vec::new(),
-            }),
-            Action::Delete => self.ask_apply(plan, prior, &Value::Null).await,
-            Action::Replace => {
-                let gone = self.ask_apply(&deletion(plan), prior, &Value::Null).await?;
-                if gone.failed() {
-                    return Ok(gone);
-                }
-                let create = self.final_plan(plan, None, &config).await?;
-                self.ask_apply(&create, None, &config).await
-            }
-            Action::Create | Action::Update => {
-                let last = self.final_plan(plan, prior, &config).await?;
-                self.ask_apply(&last, prior, &config).await
-            }
-        }
-    }
-
-    /// The plan core asks for just before an apply: it may only complete the first one.
-    async fn final_plan(
-        &mut self,
-        plan: &Plan,
-        prior: Option<&Instance>,
-        config: &Value,
-    ) -> Result<Plan, Error> {
-        let private = prior.map(|prior| prior.private.clone()).unwrap_or_default();
-        let last = self
-            .ask_plan(&plan.type_name, prior, config, private)
-            .await?;
-        let schema = self.resource(&plan.type_name)?;
-        let mut problems = apply_problems(&schema.block, &plan.planned, &last.planned);
-        problems.retain(|problem| !problem.contains("still indicated an unknown value"));
-        let problems = problems
-            .into_iter()
-            .map(|problem| format!("inconsistent final plan: {problem}"))
-            .collect();
-        fail_on("PlanResourceChange", problems)?;
-        Ok(last)
-    }
-
-    async fn ask_apply(
-        &mut self,
-        plan: &Plan,
-        prior: Option<&Instance>,
-        config: &Value,
-    ) -> Result<Applied, Error> {
-        let schema = self.resource(&plan.type_name)?;
-        let ty = schema.ty();
-        let planned = if plan.action == Action::Delete {
-            Value::Null
-        } else {
-            plan.planned.clone()
-        };
-        let request = wire::apply_resource_change::Request {
-            type_name: plan.type_name.clone(),
-            prior_state: Some(dynamic(
-                prior.map_or(&Value::Null, |prior| &prior.state),
-                &ty,
-            )),
-            planned_state: Some(dynamic(&planned, &ty)),
-            config: Some(dynamic(config, &ty)),
-            planned_private: plan.private.clone().into(),
-            provider_meta: None,
-            planned_identity: self.identity_data(&plan.type_name, plan.identity.as_ref()),
-        };
-        let answer = call!(self, apply_resource_change, "ApplyResourceChange", request)?;
-        let diagnostics = Diagnostic::all(answer.diagnostics);
-        let failed = diagnostics.iter().any(|diagnostic| diagnostic.error);
-        let mut problems = Vec::new();
-        let state = decode(answer.new_state, &ty, &mut problems);
-        if answer.legacy_type_system {
-            problems.push("legacy_type_system is set".into());
-        }
-        write_only("", &schema.block, &state, &mut problems);
-        match (failed, &planned, &state) {
-            (true, _, _) | (false, Value::Null, Value::Null) => {}
-            (false, Value::Null, _) => {
-                problems.push("returned a non-null object for a destroy".into());
-            }
-            (false, _, Value::Null) => problems.push("returned no object after apply".into()),
-            (false, _, _) => problems.extend(apply_problems(&schema.block, &planned, &state)),
-        }
-        let identity = self.read_identity(&plan.type_name, answer.new_identity, &mut problems);
-        if self.schemas.identities.contains_key(&plan.type_name)
-            && identity.is_none()
-            && !matches!(state, Value::Null)
-        {
-            problems.push("missing resource identity after apply".into());
-        }
-        fail_on("ApplyResourceChange", problems)?;
-        let instance = match state {
-            Value::Null if failed => prior.cloned(),
-            Value::Null => None,
-            state => Some(Instance {
-                state,
-                private: answer.private.to_vec(),
-                identity,
-                tainted: failed && prior.is_none(),
-            }),
-        };
-        Ok(Applied {
-            instance,
-            diagnostics,
-        })
-    }
-
-    /// Upgrades and reads a stored object, as at the start of every plan.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Diagnostics`] when the provider refuses, [`Error::Invalid`] when an answer breaks a rule.
-    pub async fn refresh(
-        &mut self,
-        type_name: &str,
-        instance: &Instance,
-    ) -> Result<Option<Instance>, Error> {
-        let schema = self.resource(type_name)?;
-        let upgraded = self
-            .upgrade(type_name, schema.version, &instance.state.to_json())
-            .await?;
-        let ty = schema.ty();
-        if !same(&upgraded, &instance.state, &ty) {
-            return Err(Error::Invalid {
-                call: "UpgradeResourceState",
-                problems: vec!["an upgrade at equal version changed the state".into()],
-            });
-        }
-        let request = wire::read_resource::Request {
-            type_name: type_name.into(),
-            current_state: Some(dynamic(&upgraded, &ty)),
-            private: instance.private.clone().into(),
-            provider_meta: None,
-            client_capabilities: Some(self.capabilities),
-            current_identity: self.identity_data(type_name, instance.identity.as_ref()),
-        };
-        let answer = call!(self, read_resource, "ReadResource", request)?;
-        settle("ReadResource", answer.diagnostics)?;
-        let mut problems = Vec::new();
-        let state = decode(answer.new_state, &ty, &mut problems);
-        if !state.is_wholly_known() {
-            problems.push("unknown value in refreshed state".into());
-        }
-        write_only("", &schema.block, &state, &mut problems);
-        let identity = self.read_identity(type_name, answer.new_identity, &mut problems);
-        if instance.identity.is_some()
-            && !matches!(state, Value::Null)
-            && identity != instance.identity
-        {
-            problems.push("unexpected identity change during read".into());
-        }
-        fail_on("ReadResource", problems)?;
-        Ok((!matches!(state, Value::Null)).then(|| Instance {
-            state,
-            private: answer.private.to_vec(),
-            identity,
-            tainted: instance.tainted,
-        }))
-    }
-
-    /// Upgrades a stored state of any version.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Diagnostics`] when the provider refuses, [`Error::Invalid`] when the answer does not fit the schema.
-    pub async fn upgrade(
-        &mut self,
-        type_name: &str,
-        version: i64,
-        state: &Json,
-    ) -> Result<Value, Error> {
-        let ty = self.resource(type_name)?.ty();
-        let request = wire::upgrade_resource_state::Request {
-            type_name: type_name.into(),
-            version,
-            raw_state: Some(raw(state)),
-        };
-        let answer = call!(
-            self,
-            upgrade_resource_state,
-            "UpgradeResourceState",
-            request
-        )?;
-        settle("UpgradeResourceState", answer.diagnostics)?;
-        let mut problems = Vec::new();
-        let upgraded = decode(answer.upgraded_state, &ty, &mut problems);
-        fail_on("UpgradeResourceState", problems)?;
-        Ok(upgraded)
-    }
-
-    /// Imports an object by id or, with `Err`, by identity.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Diagnostics`] when the provider refuses, [`Error::Invalid`] when an answer breaks a rule.
-    pub async fn import(
-        &mut self,
-        type_name: &str,
-        by: Result<&str, &Json>,
-    ) -> Result<Instance, Error> {
-        let ty = self.resource(type_name)?.ty();
-        let identity = match by {
-            Ok(_) => None,
-            Err(json) => {
-                let ty = find(&self.schemas.identities, type_name)?;
-                Some(Value::from_json(json, &ty).map_err(Error::Usage)?)
-            }
-        };
-        let request = wire::import_resource_state::Request {
-            type_name: type_name.into(),
-            id: by.unwrap_or_default().into(),
-            client_capabilities: Some(self.capabilities),
-            identity: self.identity_data(type_name, identity.as_ref()),
-        };
-        let answer = call!(self, import_resource_state, "ImportResourceState", request)?;
-        settle("ImportResourceState", answer.diagnostics)?;
-        let mut problems = Vec::new();
-        let [imported] = answer.imported_resources.as_slice() else {
-            return Err(Error::Invalid {
-                call: "ImportResourceState",
-                problems: vec![format!(
-                    "{} resources imported, not one",
-                    answer.imported_resources.len()
-                )],
-            });
-        };
-        if imported.type_name != type_name {
-            problems.push(format!("imported a {:?}", imported.type_name));
-        }
-        let state = decode(imported.state.clone(), &ty, &mut problems);
-        let identity = self.read_identity(type_name, imported.identity.clone(), &mut problems);
-        fail_on("ImportResourceState", problems)?;
-        let instance = Instance {
-            state,
-            private: imported.private.to_vec(),
-            identity,
-            tainted: false,
-        };
-        self.refresh(type_name, &instance)
-            .await?
-            .ok_or_else(|| Error::Usage("cannot import non-existent remote object".into()))
-    }
-
-    /// Takes over the state of another type.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Diagnostics`] when the provider refuses.
-    pub async fn move_state(
-        &mut self,
-        source_provider: &str,
-        source_type: &str,
-        source_version: i64,
-        state: &Json,
-        target: &str,
-    ) -> Result<Instance, Error> {
-        let ty = self.resource(target)?.ty();
-        let request = wire::move_resource_state::Request {
-            source_provider_address: source_provider.into(),
-            source_type_name: source_type.into(),
-            source_schema_version: source_version,
-            source_state: Some(raw(state)),
-            target_type_name: target.into(),
-            source_private: bytes_empty(),
-            source_identity: None,
-            source_identity_schema_version: 0,
-        };
-        let answer = call!(self, move_resource_state, "MoveResourceState", request)?;
-        settle("MoveResourceState", answer.diagnostics)?;
-        let mut problems = Vec::new();
-        let state = decode(answer.target_state, &ty, &mut problems);
-        if matches!(state, Value::Null) {
-            problems.push("moved state is null".into());
-        }
-        let identity = self.read_identity(target, answer.target_identity, &mut problems);
-        fail_on("MoveResourceState", problems)?;
-        Ok(Instance {
-            state,
-            private: answer.target_private.to_vec(),
-            identity,
-            tainted: false,
-        })
-    }
-
-    /// Validates and reads a data source.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Diagnostics`] when the provider refuses, [`Error::Invalid`] when the answer breaks a rule.
-    pub async fn read_data(&mut self, type_name: &str, config: &Json) -> Result<Value, Error> {
-        let schema = find(&self.schemas.data_sources, type_name)?;
-        let ty = schema.ty();
-        let config = Value::from_json(config, &ty).map_err(Error::Usage)?;
-        let request = wire::validate_data_resource_config::Request {
-            type_name: type_name.into(),
-            config: Some(dynamic(&config, &ty)),
-        };
-        let answer = call!(
-            self,
-            validate_data_resource_config,
-            "ValidateDataResourceConfig",
-            request
-        )?;
-        settle("ValidateDataResourceConfig", answer.diagnostics)?;
-        let request = wire::read_data_source::Request {
-            type_name: type_name.into(),
-            config: Some(dynamic(&config, &ty)),
-            provider_meta: None,
-            client_capabilities: Some(self.capabilities),
-        };
-        let answer = call!(self, read_data_source, "ReadDataSource", request)?;
-        settle("ReadDataSource", answer.diagnostics)?;
-        let mut problems = Vec::new();
-        let state = decode(answer.state, &ty, &mut problems);
-        problems.extend(plan_problems(&schema.block, &Value::Null, &config, &state));
-        if !state.is_wholly_known() {
-            problems.push("data source returned unknown values".into());
-        }
-        fail_on("ReadDataSource", problems)?;
-        Ok(state)
-    }
-
-    /// Opens an ephemeral resource: result, private bytes, and when to renew (seconds since the epoch).
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Diagnostics`] when the provider refuses, [`Error::Invalid`] when the answer breaks a rule.
-    pub async fn open(
-        &mut self,
-        type_name: &str,
-        config: &Json,
-    ) -> Result<(Value, Vec<u8>, Option<i64>), Error> {
-        let schema = find(&self.schemas.ephemeral_resources, type_name)?;
-        let ty = schema.ty();
-        let config = Value::from_json(config, &ty).map_err(Error::Usage)?;
-        let request = wire::validate_ephemeral_resource_config::Request {
-            type_name: type_name.into(),
-            config: Some(dynamic(&config, &ty)),
-        };
-        let answer = call!(
-            self,
-            validate_ephemeral_resource_config,
-            "ValidateEphemeralResourceConfig",
-            request
-        )?;
-        settle("ValidateEphemeralResourceConfig", answer.diagnostics)?;
-        let request = wire::open_ephemeral_resource::Request {
-            type_name: type_name.into(),
-            config: Some(dynamic(&config, &ty)),
-            client_capabilities: Some(self.capabilities),
-        };
-        let answer = call!(
-            self,
-            open_ephemeral_resource,
-            "OpenEphemeralResource",
-            request
-        )?;
-        settle("OpenEphemeralResource", answer.diagnostics)?;
-        let mut problems = Vec::new();
-        let result = decode(answer.result, &ty, &mut problems);
-        problems.extend(plan_problems(&schema.block, &Value::Null, &config, &result));
-        if !result.is_wholly_known() {
-            problems.push("unknown value in an ephemeral result".into());
-        }
-        fail_on("OpenEphemeralResource", problems)?;
-        let renew_at = answer.renew_at.map(|time| time.seconds);
-        Ok((
-            result,
-            answer.private.unwrap_or_default().to_vec(),
-            renew_at,
-        ))
-    }
-
-    /// Renews an open ephemeral resource.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Diagnostics`] when the provider refuses.
-    pub async fn renew(&mut self, type_name: &str, private: Vec<u8>) -> Result<Option<i64>, Error> {
-        let request = wire::renew_ephemeral_resource::Request {
-            type_name: type_name.into(),
-            private: Some(private.into()),
-        };
-        let answer = call!(
-            self,
-            renew_ephemeral_resource,
-            "RenewEphemeralResource",
-            request
-        )?;
-        settle("RenewEphemeralResource", answer.diagnostics)?;
-        Ok(answer.renew_at.map(|time| time.seconds))
-    }
-
-    /// Closes an open ephemeral resource.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Diagnostics`] when the provider refuses.
-    pub async fn close(&mut self, type_name: &str, private: Vec<u8>) -> Result<(), Error> {
-        let request = wire::close_ephemeral_resource::Request {
-            type_name: type_name.into(),
-            private: Some(private.into()),
-        };
-        let answer = call!(
-            self,
-            close_ephemeral_resource,
-            "CloseEphemeralResource",
-            request
-        )?;
-        settle("CloseEphemeralResource", answer.diagnostics).map(drop)
-    }
-
-    /// Calls a function; a function error is `Ok(Err((text, argument)))`.
-    ///
-    /// # Errors
-    ///
-    /// When the call itself fails or the result is not of the declared type.
-    pub async fn function(
-        &mut self,
-        name: &str,
-        arguments: &[Json],
-    ) -> Result<Result<Json, (String, Option<i64>)>, Error> {
-        let function = find(&self.schemas.functions, name)?;
-        let parse = |bytes: &[u8]| {
-            serde_json::from_slice(bytes)
-                .map_err(|error| error.to_string())
-                .and_then(|json| Type::parse(&json))
-                .map_err(Error::Usage)
-        };
-        let mut encoded = Vec::new();
-        for (position, argument) in arguments.iter().enumerate() {
-            let parameter = function
-                .parameters
-                .get(position)
-                .or(function.variadic_parameter.as_ref());
-            let parameter = parameter.ok_or_else(|| Error::Usage("too many arguments".into()))?;
-            let ty = parse(&parameter.r#type)?;
-            encoded.push(dynamic(
-                &Value::from_json(argument, &ty).map_err(Error::Usage)?,
-                &ty,
-            ));
-        }
-        let request = wire::call_function::Request {
-            name: name.into(),
-            arguments: encoded,
-        };
-        let answer = call!(self, call_function, "CallFunction", request)?;
-        if let Some(error) = answer.error {
-            return Ok(Err((error.text, error.function_argument)));
-        }
-        let ty = parse(&function.r#return.unwrap_or_default().r#type)?;
-        let mut problems = Vec::new();
-        let result = decode(answer.result, &ty, &mut problems);
-        fail_on("CallFunction", problems)?;
-        Ok(Ok(result.to_json()))
-    }
-
-    /// Lists existing objects: display names and identities, at most `limit`.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Diagnostics`] when the provider refuses, [`Error::Invalid`] when an event breaks a rule.
-    pub async fn list(
-        &mut self,
-        type_name: &str,
-        config: &Json,
-        limit: i64,
-    ) -> Result<Vec<(String, Value)>, Error> {
-        let ty = find(&self.schemas.list_resources, type_name)?.ty();
-        let config = dynamic(&Value::from_json(config, &ty).map_err(Error::Usage)?, &ty);
-        let request = wire::list_resource::Request {
-            type_name: type_name.into(),
-            config: Some(config),
-            include_resource_object: true,
-            limit,
-        };
-        let mut events = call!(self, list_resource, "ListResource", request)?;
-        let mut found = Vec::new();
-        while let Some(event) = events.message().await.map_err(|status| Error::Status {
-            call: "ListResource",
-            status: Box::new(status),
-        })? {
-            settle("ListResource", event.diagnostic)?;
-            let mut problems = Vec::new();
-            let identity = self.read_identity(type_name, event.identity, &mut problems);
-            if let Some(object) = event.resource_object {
-                decode(Some(object), &self.resource(type_name)?.ty(), &mut problems);
-            }
-            fail_on("ListResource", problems)?;
-            found.extend(identity.map(|identity| (event.display_name, identity)));
-            if found.len() as i64 >= limit {
-                break;
-            }
-        }
-        Ok(found)
-    }
-
-    /// Validates, plans and invokes an action: its progress messages and final diagnostics.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Diagnostics`] when the provider refuses before running it.
-    pub async fn invoke(
-        &mut self,
-        action: &str,
-        config: &Json,
-    ) -> Result<(Vec<String>, Vec<Diagnostic>), Error> {
-        let ty = find(&self.schemas.actions, action)?.ty();
-        let config = dynamic(&Value::from_json(config, &ty).map_err(Error::Usage)?, &ty);
-        let request = wire::validate_action_config::Request {
-            type_name: action.into(),
-            config: Some(config.clone()),
-        };
-        let answer = call!(
-            self,
-            validate_action_config,
-            "ValidateActionConfig",
-            request
-        )?;
-        settle("ValidateActionConfig", answer.diagnostics)?;
-        let request = wire::plan_action::Request {
-            action_type: action.into(),
-            config: Some(config.clone()),
-            client_capabilities: Some(self.capabilities),
-        };
-        let answer = call!(self, plan_action, "PlanAction", request)?;
-        settle("PlanAction", answer.diagnostics)?;
-        let request = wire::invoke_action::Request {
-            action_type: action.into(),
-            config: Some(config),
-            client_capabilities: Some(self.capabilities),
-        };
-        let mut events = call!(self, invoke_action, "InvokeAction", request)?;
-        let mut progress = Vec::new();
-        let mut completed = None;
-        while let Some(event) = events.message().await.map_err(|status| Error::Status {
-            call: "InvokeAction",
-            status: Box::new(status),
-        })? {
-            match event.r#type {
-                Some(wire::invoke_action::event::Type::Progress(step)) => {
-                    progress.push(step.message);
-                }
-                Some(wire::invoke_action::event::Type::Completed(done)) if completed.is_none() => {
-                    completed = Some(Diagnostic::all(done.diagnostics));
-                }
-                _ => fail_on("InvokeAction", vec!["more than one completed event".into()])?,
-            }
-        }
-        let diagnostics = completed.ok_or_else(|| Error::Invalid {
-            call: "InvokeAction",
-            problems: vec!["no completed event".into()],
-        })?;
-        Ok((progress, diagnostics))
-    }
-
     /// Asks the provider to end work in flight.
     ///
     /// # Errors
@@ -1025,7 +302,18 @@ impl Core {
             process: None,
             schemas: self.schemas.clone(),
             capabilities: self.capabilities,
+            provider_meta: self.provider_meta.clone(),
         }
+    }
+
+    /// `provider_meta` as core sends it: only to a provider that published a schema for it.
+    fn meta(&self) -> Result<Option<wire::DynamicValue>, Error> {
+        let Some(schema) = &self.schemas.provider_meta else {
+            return Ok(None);
+        };
+        let ty = schema.ty();
+        let meta = Value::from_json(&self.provider_meta, &ty).map_err(Error::Usage)?;
+        Ok(Some(dynamic(&meta, &ty)))
     }
 
     fn identity_data(
@@ -1049,13 +337,6 @@ impl Core {
         let ty = self.schemas.identities.get(type_name)?;
         let value = decode(data?.identity_data, ty, problems);
         (!matches!(value, Value::Null)).then_some(value)
-    }
-}
-
-fn deletion(plan: &Plan) -> Plan {
-    Plan {
-        action: Action::Delete,
-        ..plan.clone()
     }
 }
 
@@ -1114,21 +395,18 @@ fn bytes_empty() -> prost::bytes::Bytes {
     prost::bytes::Bytes::new()
 }
 
-/// The value at a path of the protocol; `None` when there is no such place.
-fn at(value: &Value, path: &wire::AttributePath) -> Option<Value> {
-    use proto_plugin::tfplugin6::attribute_path::step::Selector;
-    let mut value = value;
-    for step in &path.steps {
-        value = match (&step.selector, value) {
-            (
-                Some(Selector::AttributeName(name) | Selector::ElementKeyString(name)),
-                Value::Map(members),
-            ) => members.get(name)?,
-            (Some(Selector::ElementKeyInt(index)), Value::List(items)) => {
-                items.get(usize::try_from(*index).ok()?)?
-            }
-            _ => return None,
-        };
+/// A deferred answer: a rule is broken if this client did not allow it.
+fn put_off(
+    call: &'static str,
+    deferred: Option<&wire::Deferred>,
+    allowed: wire::ClientCapabilities,
+) -> Result<(), Error> {
+    match deferred {
+        None => Ok(()),
+        Some(_) if allowed.deferral_allowed => Err(Error::Deferred { call }),
+        Some(_) => {
+            let problem = "deferred although the client did not allow it".to_owned();
+            fail_on(call, vec![problem])
+        }
     }
-    Some(value.clone())
 }

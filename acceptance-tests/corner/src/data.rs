@@ -26,6 +26,7 @@ impl DataSource<Store> for Everything {
         request: ReadDataRequest<Store>,
         response: &mut ReadDataResponse,
     ) -> Outcome {
+        request.data.note(request.provider_meta.as_ref(), "data")?;
         let name: String = request.config.get_at(&Path::of("name"))?;
         let content = request.data.read(&name)?;
         response.set_state(&Dynamic::object([

@@ -7,6 +7,7 @@ mod ephemeral;
 mod functions;
 mod list;
 mod provider;
+mod section;
 mod store;
 mod thing;
 

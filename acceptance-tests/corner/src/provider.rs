@@ -36,17 +36,26 @@ impl Provider for Corner {
         )
     }
 
+    fn meta_schema(&self) -> Option<Schema> {
+        let module = Attribute::string("The module, for statistics.").optional();
+        Some(Schema::new("Who asks.").attribute("module", module))
+    }
+
     async fn configure(
         &self,
         request: ConfigureRequest,
-        _: &mut ConfigureResponse,
+        response: &mut ConfigureResponse,
     ) -> Result<Store, Diagnostics> {
         let config: Config = request.config.get()?;
+        response.unready = config.directory.is_unknown();
         Ok(Store::new(config.directory.known()))
     }
 
     fn resources(&self) -> Vec<Arc<dyn Resource<Store>>> {
-        vec![Arc::new(crate::thing::Thing)]
+        vec![
+            Arc::new(crate::thing::Thing),
+            Arc::new(crate::section::Section),
+        ]
     }
 
     fn data_sources(&self) -> Vec<Arc<dyn DataSource<Store>>> {

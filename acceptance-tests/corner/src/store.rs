@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use framework::{Diagnostics, Path};
+use framework::{Diagnostics, Dynamic, Path};
 
 /// A directory of objects.
 pub struct Store {
@@ -41,13 +41,21 @@ impl Store {
         }
     }
 
+    /// Notes which module asked for a call.
+    pub fn note(&self, meta: Option<&Dynamic>, call: &str) -> Result<(), Diagnostics> {
+        match meta.and_then(|meta| meta.member("module")?.as_str()) {
+            Some(module) => self.write(&format!("meta-{call}"), module),
+            None => Ok(()),
+        }
+    }
+
     /// The names of all objects, in their order.
     pub fn names(&self) -> Result<Vec<String>, Diagnostics> {
         let entries = std::fs::read_dir(self.path("")?).map_err(|error| failed("", &error))?;
         let mut names: Vec<_> = entries
             .flatten()
             .filter_map(|entry| entry.file_name().into_string().ok())
-            .filter(|name| !name.starts_with("lease-"))
+            .filter(|name| !name.starts_with("lease-") && !name.starts_with("meta-"))
             .collect();
         names.sort();
         Ok(names)

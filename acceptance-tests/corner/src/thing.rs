@@ -8,7 +8,8 @@ use framework::{
     DeleteResponse, Diagnostics, Dynamic, FromValue, IdentitySchema, ImportRequest, ImportResponse,
     ModifyPlanRequest, ModifyPlanResponse, MoveStateRequest, MoveStateResponse, Number, Outcome,
     Path, ReadRequest, ReadResponse, Resource, Schema, ToValue, Type, UpdateRequest,
-    UpdateResponse, UpgradeStateRequest, UpgradeStateResponse, Value, async_trait, validators,
+    UpdateResponse, UpgradeIdentityRequest, UpgradeStateRequest, UpgradeStateResponse, Value,
+    async_trait, validators,
 };
 
 use crate::store::Store;
@@ -193,7 +194,8 @@ impl Resource<Store> for Thing {
     }
 
     fn identity_schema(&self) -> Option<IdentitySchema> {
-        Some(IdentitySchema::new().required("name", Type::String, "Its name."))
+        let identity = IdentitySchema::new().version(1);
+        Some(identity.required("name", Type::String, "Its name."))
     }
 
     async fn modify_plan(
@@ -201,6 +203,7 @@ impl Resource<Store> for Thing {
         request: ModifyPlanRequest<Store>,
         response: &mut ModifyPlanResponse,
     ) -> Outcome {
+        request.data.note(request.provider_meta.as_ref(), "plan")?;
         if request.change() == Change::Destroy {
             let protected: Value<bool> = request.prior_state.get_at(&Path::of("protected"))?;
             if protected == Value::Known(true) {
@@ -233,6 +236,9 @@ impl Resource<Store> for Thing {
         request: CreateRequest<Store>,
         response: &mut CreateResponse,
     ) -> Outcome {
+        request
+            .data
+            .note(request.provider_meta.as_ref(), "create")?;
         let mut model: Model = request.plan.get()?;
         let secret: Option<String> = request.config.get_at(&Path::of("secret_wo"))?;
         tracing::info!(password = secret, "creating");
@@ -274,6 +280,7 @@ impl Resource<Store> for Thing {
     }
 
     async fn read(&self, request: ReadRequest<Store>, response: &mut ReadResponse) -> Outcome {
+        request.data.note(request.provider_meta.as_ref(), "read")?;
         let name: String = match &request.identity {
             Some(identity) if request.state.is_null() => identity.get_at(&Path::of("name"))?,
             _ => request.state.get_at(&Path::of("name"))?,
@@ -302,6 +309,9 @@ impl Resource<Store> for Thing {
         request: UpdateRequest<Store>,
         response: &mut UpdateResponse,
     ) -> Outcome {
+        request
+            .data
+            .note(request.provider_meta.as_ref(), "update")?;
         let mut model: Model = request.plan.get()?;
         let before: Value<i64> = request.prior_state.get_at(&Path::of("revision"))?;
         if model.behaviour == Value::Known("error".to_owned()) {
@@ -317,6 +327,9 @@ impl Resource<Store> for Thing {
     }
 
     async fn delete(&self, request: DeleteRequest<Store>, _: &mut DeleteResponse) -> Outcome {
+        request
+            .data
+            .note(request.provider_meta.as_ref(), "delete")?;
         let name: String = request.prior_state.get_at(&Path::of("name"))?;
         request.data.remove(&name)
     }
@@ -350,6 +363,20 @@ impl Resource<Store> for Thing {
         }
         response.state = Some(state);
         Ok(())
+    }
+
+    async fn upgrade_identity(
+        &self,
+        request: UpgradeIdentityRequest,
+    ) -> Result<Dynamic, Diagnostics> {
+        // Version 0 called the name `thing`.
+        match request.raw_identity.member("thing") {
+            Some(name) if request.version == 0 => Ok(Dynamic::object([("name", name.clone())])),
+            _ => Err(Diagnostics::one_error(
+                "identity of another program",
+                "It has no `thing`.",
+            )),
+        }
     }
 
     async fn move_state(

@@ -1,7 +1,9 @@
 //! Planning, applying and all that core checks, at the newest minor. The client that plays core
 //! fails whatever core would refuse.
 
-use core_client::{Action, Applied, Core, Error, Instance, Launch, Plan, UNKNOWN};
+use core_client::{
+    Action, Applied, Core, Error, Instance, Invoked, Launch, Plan, Query, UNKNOWN, Value,
+};
 use serde_json::{Value as Json, json};
 use tempfile::TempDir;
 
@@ -477,11 +479,20 @@ async fn lists_stream_and_stop_at_the_limit() {
     for name in ["a", "b", "c"] {
         make(&mut core, &json!({ "name": name })).await;
     }
-    let found = core.list(THING, &json!({}), 100).await.expect("it lists");
-    let names: Vec<_> = found.iter().map(|(name, _)| name.as_str()).collect();
+    let whole = |limit| Query {
+        include_resource: true,
+        limit,
+    };
+    let listed = core.list(THING, &json!({}), whole(100)).await;
+    let (found, _) = listed.expect("it lists");
+    let names: Vec<_> = found.iter().map(|one| one.display_name.as_str()).collect();
     assert_eq!(names, ["Thing a", "Thing b", "Thing c"]);
-    let found = core
-        .list(THING, &json!({ "endless": true }), 7)
+    assert!(found.iter().all(|one| !matches!(one.resource, Value::Null)));
+    let listed = core.list(THING, &json!({}), Query::default()).await;
+    let (bare, _) = listed.expect("it lists");
+    assert!(bare.iter().all(|one| matches!(one.resource, Value::Null)));
+    let (found, _) = core
+        .list(THING, &json!({ "endless": true }), whole(7))
         .await
         .expect("it lists");
     assert_eq!(found.len(), 7);
@@ -494,7 +505,7 @@ async fn lists_stream_and_stop_at_the_limit() {
     }
     assert!(ended.exists(), "the handler learns that nobody wants more");
     let failed = core
-        .list(THING, &json!({ "fail": true }), 100)
+        .list(THING, &json!({ "fail": true }), whole(100))
         .await
         .expect_err("it fails");
     assert!(texts(&failed).contains("listing failed"), "{failed}");
@@ -503,18 +514,24 @@ async fn lists_stream_and_stop_at_the_limit() {
 #[tokio::test]
 async fn actions_report_while_they_run_and_complete_once() {
     let (mut core, _dir) = start().await;
-    let (lines, diagnostics) = core
+    let Invoked {
+        progress: lines,
+        diagnostics,
+    } = core
         .invoke("corner_count", &json!({ "to": 3 }))
         .await
         .expect("it runs");
     assert_eq!(lines, ["1", "2", "3"]);
     assert!(diagnostics.iter().all(|d| !d.error));
-    let (_, diagnostics) = core
+    let Invoked { diagnostics, .. } = core
         .invoke("corner_count", &json!({ "to": 7 }))
         .await
         .expect("it runs");
     assert!(diagnostics.iter().any(|d| d.error && d.path == "to"));
-    let (lines, diagnostics) = core
+    let Invoked {
+        progress: lines,
+        diagnostics,
+    } = core
         .invoke("corner_count", &json!({ "to": 8 }))
         .await
         .expect("it runs");
@@ -608,7 +625,12 @@ async fn calls_that_terraform_hardly_makes_work_on_a_fresh_process() {
         .await
         .expect("served")
         .into_inner();
-    assert_eq!(metadata.resources[0].type_name, THING);
+    let names: Vec<_> = metadata
+        .resources
+        .iter()
+        .map(|one| one.type_name.as_str())
+        .collect();
+    assert_eq!(names, ["corner_section", THING]);
     assert_eq!(metadata.actions[0].type_name, "corner_count");
     assert!(
         metadata
@@ -625,7 +647,7 @@ async fn calls_that_terraform_hardly_makes_work_on_a_fresh_process() {
 
     let request = wire::upgrade_resource_identity::Request {
         type_name: THING.to_owned(),
-        version: 0,
+        version: 1,
         raw_identity: Some(wire::RawState {
             json: r#"{"name":"a"}"#.into(),
             ..Default::default()
@@ -658,7 +680,7 @@ async fn calls_that_terraform_hardly_makes_work_on_a_fresh_process() {
     assert!(
         answer.diagnostics[0]
             .detail
-            .contains("It has: corner_thing.")
+            .contains("It has: corner_section, corner_thing.")
     );
     assert_eq!(answer.private, "kept");
     let request = wire::get_states::Request {

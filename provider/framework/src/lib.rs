@@ -134,7 +134,9 @@
 //!
 //! # Trade-offs
 //!
-//! - Nested attributes replace blocks throughout: they can be null, unknown and computed.
+//! - Nested attributes are the usual sections of a schema: they can be null, unknown and computed. [`Block`] is there
+//!   for configurations that are written with blocks; computed blocks and groups are not, since nested attributes do
+//!   the same on every version of terraform.
 //! - A schema is built when first needed, once; its encoded form is kept.
 //! - Objects are trees of [`Dynamic`] values; structs are made of them where handlers ask.
 //!   Nothing is guessed: a struct that disagrees with its schema is refused with all places.
@@ -186,7 +188,7 @@ pub use resource::{
     UpgradeStateRequest, UpgradeStateResponse, ValidateConfigRequest,
 };
 pub use schema::{
-    Attribute, Attributes, ConfigValidator, IdentityAttribute, IdentitySchema, Modifier,
+    Attribute, Attributes, Block, ConfigValidator, IdentityAttribute, IdentitySchema, Modifier,
     ModifyRequest, ModifyResponse, Nesting, Schema, SchemaProblem, SemanticEquality, Shape, Use,
     ValidateRequest, Validator, check_identity, check_provider, check_schema,
 };

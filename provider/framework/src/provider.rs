@@ -59,6 +59,11 @@ pub struct ConfigureRequest {
 /// The result of configuring.
 #[derive(Debug, Default)]
 pub struct ConfigureResponse {
+    /// Something in the block is unknown, so that nothing remote can be asked. Resources go on being planned by their
+    /// own hooks, and ephemeral resources opened. A refresh keeps the state, with one warning. What cannot do without an
+    /// answer (data sources, imports, actions) is put off if the caller allows that; otherwise the handler is called,
+    /// and says what it misses.
+    pub unready: bool,
     /// Messages; errors make terraform stop.
     pub diagnostics: Diagnostics,
 }

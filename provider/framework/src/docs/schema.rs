@@ -75,13 +75,27 @@ fn groups<'s>(
 }
 
 fn line(out: &mut String, name: &str, path: &str, attribute: &Attribute) {
-    let kind = match &attribute.shape {
-        Shape::Plain(ty) => type_name(ty),
-        Shape::Nested(Nesting::Single, _) => "Attributes".to_owned(),
-        Shape::Nested(Nesting::List, _) => "Attributes List".to_owned(),
-        Shape::Nested(Nesting::Set, _) => "Attributes Set".to_owned(),
-        Shape::Nested(Nesting::Map, _) => "Attributes Map".to_owned(),
+    let word = if attribute.is_block() {
+        "Block"
+    } else {
+        "Attributes"
     };
+    let mut kind = match &attribute.shape {
+        Shape::Plain(ty) => type_name(ty),
+        Shape::Nested(Nesting::Single, _) => word.to_owned(),
+        Shape::Nested(Nesting::List, _) => format!("{word} List"),
+        Shape::Nested(Nesting::Set, _) => format!("{word} Set"),
+        Shape::Nested(Nesting::Map, _) => format!("{word} Map"),
+    };
+    if let (Some(limits), Shape::Nested(Nesting::List | Nesting::Set, _)) =
+        (attribute.block, &attribute.shape)
+    {
+        for (name, limit) in [("Min", limits.min), ("Max", limits.max)] {
+            if limit > 0 {
+                let _ = write!(kind, ", {name}: {limit}");
+            }
+        }
+    }
     let flags = [
         (attribute.sensitive, ", Sensitive"),
         (attribute.write_only, ", Write-only"),

@@ -101,6 +101,8 @@ pub struct Attribute {
     pub(crate) validators: Vec<Arc<dyn Validator>>,
     pub(crate) modifiers: Vec<Arc<dyn Modifier>>,
     pub(crate) same: Option<SemanticEquality>,
+    /// Set for what is written as a block.
+    pub(crate) block: Option<super::block::Limits>,
 }
 
 impl fmt::Debug for Attribute {
@@ -134,6 +136,7 @@ impl Attribute {
             validators: Vec::new(),
             modifiers: Vec::new(),
             same: None,
+            block: None,
         }
     }
 
@@ -310,6 +313,11 @@ impl Attribute {
     /// Whether the value is never stored.
     pub const fn is_write_only(&self) -> bool {
         self.write_only
+    }
+
+    /// Whether it is written as a block, without `=`.
+    pub const fn is_block(&self) -> bool {
+        self.block.is_some()
     }
 
     /// The type of the value.

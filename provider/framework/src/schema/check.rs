@@ -67,6 +67,8 @@ pub fn check_schema(schema: &Schema, purpose: Use) -> Vec<SchemaProblem> {
 struct Within {
     set: bool,
     write_only: bool,
+    /// Inside a nested attribute, where no block can be.
+    attribute: bool,
 }
 
 fn members(
@@ -97,6 +99,7 @@ fn members(
             let within = Within {
                 set: within.set || *nesting == Nesting::Set,
                 write_only: within.write_only || attribute.write_only,
+                attribute: within.attribute || !attribute.is_block(),
             };
             members(nested, &path, purpose, within, problems);
         }
@@ -116,6 +119,22 @@ fn attribute_rules(
         write_only,
         ..
     } = *attribute;
+    if let Some(limits) = attribute.block {
+        if within.attribute {
+            broken("a nested attribute holds no block");
+        }
+        if limits.max != 0 && limits.min > limits.max {
+            broken("it must be there more often than it may be");
+        }
+        let single = matches!(attribute.shape, Shape::Nested(Nesting::Single, _));
+        if single && (limits.min > 1 || limits.max != 1) {
+            broken("a single block is there once or not at all");
+        }
+        let map = matches!(attribute.shape, Shape::Nested(Nesting::Map, _));
+        if map && (limits.min > 0 || limits.max > 0) {
+            broken("terraform does not limit the number of labelled blocks");
+        }
+    }
     if !(required || optional || computed) {
         broken("it is neither required nor optional nor computed");
     }

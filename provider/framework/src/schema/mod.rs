@@ -2,6 +2,7 @@
 
 mod attribute;
 mod audit;
+mod block;
 mod check;
 mod identity;
 mod rules;
@@ -14,6 +15,7 @@ use crate::Type;
 
 pub use attribute::{Attribute, Attributes, Nesting, SemanticEquality, Shape};
 pub use audit::check_provider;
+pub use block::Block;
 pub use check::{SchemaProblem, Use, check_identity, check_schema};
 pub use identity::{IdentityAttribute, IdentitySchema};
 pub use rules::{
@@ -22,8 +24,8 @@ pub use rules::{
 
 /// The schema of a resource, data source, ephemeral resource, list, action or provider.
 ///
-/// Nested attributes take the place of blocks: they can be null, unknown, computed and sensitive
-/// as a whole, and hold defaults inside.
+/// Nested attributes are the usual sections: they can be null, unknown, computed and sensitive as a whole, and hold
+/// defaults inside. [`Block`] is there for configurations that are written with blocks.
 ///
 /// ```
 /// use framework::{Attribute, Schema};
@@ -77,6 +79,12 @@ impl Schema {
     /// Adds several attributes.
     pub fn attributes(mut self, attributes: impl Into<Attributes>) -> Self {
         self.attributes.0.extend(attributes.into().0);
+        self
+    }
+
+    /// Adds a nested block.
+    pub fn block(mut self, name: &'static str, block: Block) -> Self {
+        self.attributes.0.push((name, block.0));
         self
     }
 

@@ -14,7 +14,7 @@ impl Schema {
             block: Some(wire_schema::Block {
                 version: self.version,
                 attributes: attributes(&self.attributes),
-                block_types: Vec::new(),
+                block_types: blocks(&self.attributes),
                 description: self.description.clone(),
                 description_kind: StringKind::Markdown.into(),
                 deprecated: self.deprecated.is_some(),
@@ -28,9 +28,49 @@ impl Schema {
 fn attributes(members: &Attributes) -> Vec<wire_schema::Attribute> {
     let mut out: Vec<_> = members
         .iter()
+        .filter(|(_, attribute)| !attribute.is_block())
         .map(|(name, attribute)| to_wire(name, attribute))
         .collect();
     out.sort_by(|a, b| a.name.cmp(&b.name));
+    out
+}
+
+fn blocks(members: &Attributes) -> Vec<wire_schema::NestedBlock> {
+    use wire_schema::nested_block::NestingMode;
+    let block = |(name, attribute): (&'static str, &Attribute)| {
+        let limits = attribute.block?;
+        let (nesting, members) = attribute.nested()?;
+        let mode = match nesting {
+            Nesting::Single => NestingMode::Single,
+            Nesting::List => NestingMode::List,
+            Nesting::Set => NestingMode::Set,
+            Nesting::Map => NestingMode::Map,
+        };
+        // For a single one both say whether it must be there, for a map core wants neither.
+        let (min, max) = match nesting {
+            Nesting::Single => (limits.min, limits.min),
+            Nesting::Map => (0, 0),
+            Nesting::List | Nesting::Set => (limits.min, limits.max),
+        };
+        Some(wire_schema::NestedBlock {
+            type_name: name.to_owned(),
+            block: Some(wire_schema::Block {
+                version: 0,
+                attributes: attributes(members),
+                block_types: blocks(members),
+                description: attribute.description.clone(),
+                description_kind: StringKind::Markdown.into(),
+                deprecated: attribute.deprecated.is_some(),
+                deprecation_message: attribute.deprecated.clone().unwrap_or_default(),
+                computed: false,
+            }),
+            nesting: mode.into(),
+            min_items: min.into(),
+            max_items: max.into(),
+        })
+    };
+    let mut out: Vec<_> = members.iter().filter_map(block).collect();
+    out.sort_by(|a, b| a.type_name.cmp(&b.type_name));
     out
 }
 

@@ -119,11 +119,15 @@ fn find_unknown(value: &Dynamic, path: &Path, found: &mut dyn FnMut(&Path)) {
     }
 }
 
-/// Write-only values are never part of an answer.
-pub(crate) fn forget_write_only(schema: &Schema, value: &mut Dynamic) {
+/// Write-only values are never part of an answer, and blocks that are absent are empty there.
+pub(crate) fn storable(schema: &Schema, value: &mut Dynamic) {
     let mut walk = |site: &super::walk::Site<'_>, value: &mut Dynamic| {
         if site.attribute.write_only {
             *value = Dynamic::Null;
+        } else if value.is_null()
+            && let Some(absent) = site.attribute.absent_block()
+        {
+            *value = absent;
         }
         !site.attribute.write_only
     };
@@ -175,7 +179,7 @@ pub(crate) fn generated_config(schema: &Schema, state: &Dynamic) -> Dynamic {
                 || site.attribute.computed && !site.attribute.optional
                 || site.attribute.deprecated.is_some() && !site.attribute.required;
             if gone {
-                *value = Dynamic::Null;
+                *value = site.attribute.absent_block().unwrap_or(Dynamic::Null);
             }
             !gone
         },

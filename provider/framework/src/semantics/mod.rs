@@ -9,7 +9,7 @@ mod walk;
 
 pub(crate) use check_apply::check_apply;
 pub(crate) use check_plan::check_plan;
-pub(crate) use finish::{Blame, Finish, forget_write_only, generated_config, keep_spelling};
+pub(crate) use finish::{Blame, Finish, generated_config, keep_spelling, storable};
 pub(crate) use plan::propose;
 pub(crate) use validate::{refuse_write_only, validate};
 

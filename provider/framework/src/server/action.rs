@@ -26,6 +26,12 @@ impl<P: Provider> Server<P> {
     ) -> wire::plan_action::Response {
         let mut response = PlanActionResponse::default();
         let capabilities = capabilities(request.client_capabilities);
+        if let Some(deferred) = self.session.puts_off(capabilities) {
+            return wire::plan_action::Response {
+                deferred: Some(deferred),
+                ..Default::default()
+            };
+        }
         let plan = async {
             call.proceed()?;
             let entry = find(

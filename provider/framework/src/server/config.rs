@@ -152,7 +152,7 @@ impl<P: Provider> Server<P> {
             collect(provider.configure(request, &mut response)).await
         };
         match configure.await {
-            Ok(data) => self.session.configure(data),
+            Ok(data) => self.session.configure(data, response.unready),
             Err(errors) => response.diagnostics.extend(errors),
         }
         wire::configure_provider::Response {

@@ -9,7 +9,7 @@ use super::call::{Call, capabilities, deferral};
 use super::codec::{decode, encode};
 use super::panics::outcome;
 use super::registry::find;
-use crate::semantics::{Blame, Finish, check_plan, keep_spelling};
+use crate::semantics::{Blame, Finish, check_plan, keep_spelling, storable};
 use crate::{
     CloseRequest, CloseResponse, Diagnostics, Dynamic, OpenRequest, OpenResponse, Private,
     Provider, RenewRequest, RenewResponse,
@@ -72,6 +72,7 @@ impl<P: Provider> Server<P> {
         let result = match response.result {
             Some(result) => {
                 let mut result = Finish::Known.value(result, &compiled.ty, blame)?;
+                storable(&compiled.schema, &mut result);
                 keep_spelling(&compiled.schema, &config, &mut result);
                 diagnostics.extend(check_plan(
                     &compiled.schema,

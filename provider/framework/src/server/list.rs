@@ -7,11 +7,11 @@ use tokio_stream::wrappers::ReceiverStream;
 use tracing::Instrument as _;
 
 use super::codec::{decode, encode, encode_identity};
-use super::managed::finish_identity;
+use super::identity::finish_identity;
 use super::panics::outcome;
 use super::registry::{Compiled, find};
 use super::{BoxStream, Server};
-use crate::semantics::{Blame, Finish, forget_write_only};
+use crate::semantics::{Blame, Finish, storable};
 use crate::{Diagnostics, ListRequest, ListResult, ListSink, Provider};
 
 /// How many results may wait to be read.
@@ -116,7 +116,7 @@ fn event(
         None => None,
         Some(object) => {
             let mut object = Finish::Known.value(object, &resource.ty, blame)?;
-            forget_write_only(&resource.schema, &mut object);
+            storable(&resource.schema, &mut object);
             Some(encode(&object, &resource.ty)?)
         }
     };

@@ -1,17 +1,41 @@
 //! The Provider service: one file for each group of calls.
 
+/// Declares the outer half of a call: errors become the only content of the answer.
+macro_rules! answer {
+    ($method:ident, $inner:ident, $messages:ident) => {
+        pub(super) async fn $method(
+            &self,
+            call: Call,
+            request: wire::$messages::Request,
+        ) -> wire::$messages::Response {
+            match self.$inner(call, request).await {
+                Ok(response) => response,
+                Err(diagnostics) => wire::$messages::Response {
+                    diagnostics: diagnostics.to_wire(),
+                    ..Default::default()
+                },
+            }
+        }
+    };
+}
+
 mod action;
+mod apply;
+mod apply_result;
 mod call;
 mod codec;
 #[expect(clippy::unused_async, reason = "all calls have one shape")]
 mod config;
+mod data;
 mod ephemeral;
 #[expect(clippy::unused_async, reason = "all calls have one shape")]
 mod functions;
+mod identity;
+mod import;
 mod list;
-mod managed;
 mod panics;
 mod plan;
+mod read;
 mod registry;
 #[expect(clippy::unused_async, reason = "all calls have one shape")]
 mod schema;
@@ -21,6 +45,7 @@ mod state;
 mod state_store;
 
 use std::pin::Pin;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use bytes::Bytes;
@@ -30,7 +55,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tonic::{Request, Response, Status, Streaming};
 
-use crate::{Diagnostics, Provider};
+use crate::semantics::Blame;
+use crate::{ClientCapabilities, Diagnostics, Dynamic, Provider, Resource};
 
 pub(crate) use panics::{install_hook, new_id};
 pub(crate) use registry::{Compiled, Registry};
@@ -79,6 +105,8 @@ impl<P: Provider> Shared<P> {
 /// One provider configuration: that of a process, or in reattach mode that of a connection.
 pub(crate) struct Session<D> {
     data: RwLock<Option<Arc<D>>>,
+    /// Whether something in the provider block is unknown.
+    unready: std::sync::atomic::AtomicBool,
     pub cancel: CancellationToken,
 }
 
@@ -86,12 +114,22 @@ impl<D> Session<D> {
     pub fn new(cancel: CancellationToken) -> Self {
         Self {
             data: RwLock::new(None),
+            unready: std::sync::atomic::AtomicBool::new(false),
             cancel,
         }
     }
 
-    fn configure(&self, data: D) {
+    fn configure(&self, data: D, unready: bool) {
+        self.unready.store(unready, Ordering::Release);
         *self.data.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(data));
+    }
+
+    /// Whether a call that needs an answer of something remote is put off.
+    fn puts_off(&self, capabilities: ClientCapabilities) -> Option<wire::Deferred> {
+        let unready = self.unready.load(Ordering::Acquire) && capabilities.deferral_allowed;
+        unready.then(|| wire::Deferred {
+            reason: wire::deferred::Reason::ProviderConfigUnknown.into(),
+        })
     }
 
     /// What the provider was configured with.
@@ -114,6 +152,41 @@ pub(crate) struct Server<P: Provider> {
     pub shared: Arc<Shared<P>>,
     pub session: Arc<Session<P::Data>>,
 }
+
+impl<P: Provider> Server<P> {
+    /// A resource, its schema, and whom to blame for what its handler answers.
+    fn resource(
+        &self,
+        type_name: &str,
+        handler: &'static str,
+    ) -> Result<Found<'_, P::Data>, Diagnostics> {
+        let entry = registry::find(&self.shared.registry().resources, type_name, "resource")?;
+        let blame = Blame {
+            handler,
+            type_name: entry.handler.type_name(),
+        };
+        Ok((entry, entry.compiled(), blame))
+    }
+
+    /// The module's `provider_meta`.
+    pub(super) fn meta(
+        &self,
+        value: Option<&wire::DynamicValue>,
+    ) -> Result<Option<Dynamic>, Diagnostics> {
+        let Some(meta) = self.shared.registry().meta(&self.shared.provider) else {
+            return Ok(None);
+        };
+        let value = codec::decode(value, &meta.ty, "provider_meta")?;
+        Ok((!value.is_null()).then_some(value))
+    }
+}
+
+/// An entry of the registry with what every call needs of it.
+type Found<'a, D> = (
+    &'a registry::Entry<dyn Resource<D>>,
+    &'a Compiled,
+    Blame<'a>,
+);
 
 impl<P: Provider> Clone for Server<P> {
     fn clone(&self) -> Self {

@@ -1,47 +1,30 @@
 //! PlanResourceChange.
 
-use proto_plugin::tfplugin6::plan_resource_change as wire;
+use proto_plugin::tfplugin6 as wire;
 
 use super::Server;
 use super::call::{Call, capabilities, deferral};
 use super::codec::{decode, decode_identity, encode, encode_identity};
 use super::panics::{catch, outcome};
-use super::registry::{Compiled, find};
-use crate::semantics::{Blame, Finish, check_plan, forget_write_only, propose};
+use super::registry::Compiled;
+use crate::semantics::{Blame, Finish, check_plan, propose, storable};
 use crate::{Diagnostics, Dynamic, ModifyPlanRequest, ModifyPlanResponse, Path, Private, Provider};
 
 impl<P: Provider> Server<P> {
-    pub(super) async fn plan_resource_change(
-        &self,
-        call: Call,
-        request: wire::Request,
-    ) -> wire::Response {
-        match self.plan(call, request).await {
-            Ok(response) => response,
-            Err(diagnostics) => wire::Response {
-                diagnostics: diagnostics.to_wire(),
-                ..Default::default()
-            },
-        }
-    }
+    answer!(plan_resource_change, plan, plan_resource_change);
 
     async fn plan(
         &self,
         call: Call,
-        request: wire::Request,
-    ) -> Result<wire::Response, Diagnostics> {
+        request: wire::plan_resource_change::Request,
+    ) -> Result<wire::plan_resource_change::Response, Diagnostics> {
         call.proceed()?;
-        let entry = find(
-            &self.shared.registry().resources,
-            &request.type_name,
-            "resource",
-        )?;
-        let compiled = entry.compiled();
+        let (entry, compiled, _) = self.resource(&request.type_name, "modify_plan")?;
         let (schema, ty) = (&compiled.schema, &compiled.ty);
         let config = decode(request.config.as_ref(), ty, "configuration")?;
         let prior = decode(request.prior_state.as_ref(), ty, "prior state")?;
         let mut proposed = decode(request.proposed_new_state.as_ref(), ty, "proposed state")?;
-        forget_write_only(schema, &mut proposed);
+        storable(schema, &mut proposed);
         let prior_identity = decode_identity(request.prior_identity.as_ref(), compiled)?;
         let prior_private = Private::from_bytes(&request.prior_private);
         let capabilities = capabilities(request.client_capabilities);
@@ -109,7 +92,10 @@ struct Facts<'a> {
 }
 
 impl Facts<'_> {
-    fn finish(self, response: ModifyPlanResponse) -> Result<wire::Response, Diagnostics> {
+    fn finish(
+        self,
+        response: ModifyPlanResponse,
+    ) -> Result<wire::plan_resource_change::Response, Diagnostics> {
         let ModifyPlanResponse {
             planned_state,
             requires_replace,
@@ -133,7 +119,7 @@ impl Facts<'_> {
                 return Err(diagnostics);
             }
         };
-        forget_write_only(schema, &mut planned);
+        storable(schema, &mut planned);
         if self.destroy && !planned.is_null() {
             diagnostics.error(
                 "invalid plan made by the provider",
@@ -162,7 +148,7 @@ impl Facts<'_> {
         if diagnostics.has_errors() {
             return Err(diagnostics);
         }
-        Ok(wire::Response {
+        Ok(wire::plan_resource_change::Response {
             planned_state: Some(encode(&planned, ty)?),
             requires_replace: requires_replace.iter().map(Path::to_wire).collect(),
             planned_private: planned_private.to_bytes().into(),

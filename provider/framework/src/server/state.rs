@@ -5,33 +5,13 @@ use proto_plugin::tfplugin6 as wire;
 use super::Server;
 use super::call::Call;
 use super::codec::{decode, encode, encode_identity, raw, raw_json, unreadable};
-use super::managed::{derived_identity, finish_identity};
+use super::identity::{derived_identity, finish_identity};
 use super::panics::{catch, collect, outcome};
-use super::registry::find;
-use crate::semantics::{Blame, Finish, forget_write_only, generated_config};
+use crate::semantics::{Blame, Finish, generated_config, storable};
 use crate::{
-    Diagnostics, MoveStateRequest, MoveStateResponse, Provider, UpgradeIdentityRequest,
-    UpgradeStateRequest, UpgradeStateResponse,
+    Diagnostics, Dynamic, MoveStateRequest, MoveStateResponse, Provider, Type,
+    UpgradeIdentityRequest, UpgradeStateRequest, UpgradeStateResponse,
 };
-
-/// Declares the outer half of a call: errors become the only content of the answer.
-macro_rules! answer {
-    ($method:ident, $inner:ident, $messages:ident) => {
-        pub(super) async fn $method(
-            &self,
-            call: Call,
-            request: wire::$messages::Request,
-        ) -> wire::$messages::Response {
-            match self.$inner(call, request).await {
-                Ok(response) => response,
-                Err(diagnostics) => wire::$messages::Response {
-                    diagnostics: diagnostics.to_wire(),
-                    ..Default::default()
-                },
-            }
-        }
-    };
-}
 
 impl<P: Provider> Server<P> {
     answer!(
@@ -56,21 +36,10 @@ impl<P: Provider> Server<P> {
         call: Call,
         request: wire::upgrade_resource_state::Request,
     ) -> Result<wire::upgrade_resource_state::Response, Diagnostics> {
-        let entry = find(
-            &self.shared.registry().resources,
-            &request.type_name,
-            "resource",
-        )?;
-        let compiled = entry.compiled();
-        let blame = Blame {
-            handler: "upgrade_state",
-            type_name: entry.handler.type_name(),
-        };
+        let (entry, compiled, blame) = self.resource(&request.type_name, "upgrade_state")?;
         let mut diagnostics = Diagnostics::new();
         let mut state = if request.version == compiled.schema.version {
-            let json = raw_json(request.raw_state.as_ref(), "stored state")?;
-            crate::wire::from_json(json, &compiled.ty)
-                .map_err(|error| unreadable("stored state", &error))?
+            as_stored(request.raw_state.as_ref(), &compiled.ty, "stored state")?
         } else {
             let mut response = UpgradeStateResponse::default();
             let upgrade = UpgradeStateRequest {
@@ -88,17 +57,10 @@ impl<P: Provider> Server<P> {
             diagnostics.extend(response.diagnostics.into_result()?);
             match response.state {
                 Some(state) => Finish::Known.value(state, &compiled.ty, blame)?,
-                None => {
-                    return Err(Diagnostics::one_error(
-                        "no state after upgrade",
-                        format!(
-                            "{blame} answered neither a state nor an error. This is a mistake in the provider; please report it."
-                        ),
-                    ));
-                }
+                None => return Err(no_state("no state after upgrade", blame)),
             }
         };
-        forget_write_only(&compiled.schema, &mut state);
+        storable(&compiled.schema, &mut state);
         Ok(wire::upgrade_resource_state::Response {
             upgraded_state: Some(encode(&state, &compiled.ty)?),
             diagnostics: diagnostics.to_wire(),
@@ -110,16 +72,7 @@ impl<P: Provider> Server<P> {
         _: Call,
         request: wire::upgrade_resource_identity::Request,
     ) -> Result<wire::upgrade_resource_identity::Response, Diagnostics> {
-        let entry = find(
-            &self.shared.registry().resources,
-            &request.type_name,
-            "resource",
-        )?;
-        let compiled = entry.compiled();
-        let blame = Blame {
-            handler: "upgrade_identity",
-            type_name: entry.handler.type_name(),
-        };
+        let (entry, compiled, blame) = self.resource(&request.type_name, "upgrade_identity")?;
         let Some((schema, ty)) = &compiled.identity else {
             return Err(Diagnostics::one_error(
                 "no identity",
@@ -127,9 +80,7 @@ impl<P: Provider> Server<P> {
             ));
         };
         let identity = if request.version == schema.version {
-            let json = raw_json(request.raw_identity.as_ref(), "stored identity")?;
-            crate::wire::from_json(json, ty)
-                .map_err(|error| unreadable("stored identity", &error))?
+            as_stored(request.raw_identity.as_ref(), ty, "stored identity")?
         } else {
             let upgrade = UpgradeIdentityRequest {
                 version: request.version,
@@ -149,16 +100,7 @@ impl<P: Provider> Server<P> {
         call: Call,
         request: wire::move_resource_state::Request,
     ) -> Result<wire::move_resource_state::Response, Diagnostics> {
-        let entry = find(
-            &self.shared.registry().resources,
-            &request.target_type_name,
-            "resource",
-        )?;
-        let compiled = entry.compiled();
-        let blame = Blame {
-            handler: "move_state",
-            type_name: entry.handler.type_name(),
-        };
+        let (entry, compiled, blame) = self.resource(&request.target_type_name, "move_state")?;
         let source_identity = match &request.source_identity {
             Some(identity) if !identity.json.is_empty() => {
                 Some(raw(Some(identity), "stored identity")?)
@@ -180,15 +122,10 @@ impl<P: Provider> Server<P> {
         response.diagnostics.extend(errors);
         let diagnostics = response.diagnostics.into_result()?;
         let Some(state) = response.state else {
-            return Err(Diagnostics::one_error(
-                "no state after move",
-                format!(
-                    "{blame} answered neither a state nor an error. This is a mistake in the provider; please report it."
-                ),
-            ));
+            return Err(no_state("no state after move", blame));
         };
         let mut state = Finish::Known.value(state, &compiled.ty, blame)?;
-        forget_write_only(&compiled.schema, &mut state);
+        storable(&compiled.schema, &mut state);
         let identity = response
             .identity
             .or_else(|| derived_identity(compiled, &state));
@@ -206,16 +143,7 @@ impl<P: Provider> Server<P> {
         _: Call,
         request: wire::generate_resource_config::Request,
     ) -> Result<wire::generate_resource_config::Response, Diagnostics> {
-        let entry = find(
-            &self.shared.registry().resources,
-            &request.type_name,
-            "resource",
-        )?;
-        let compiled = entry.compiled();
-        let blame = Blame {
-            handler: "generate_config",
-            type_name: entry.handler.type_name(),
-        };
+        let (entry, compiled, blame) = self.resource(&request.type_name, "generate_config")?;
         let state = decode(request.state.as_ref(), &compiled.ty, "state")?;
         let config = generated_config(&compiled.schema, &state);
         let config = catch(|| entry.handler.generate_config(config))?;
@@ -225,4 +153,22 @@ impl<P: Provider> Server<P> {
             diagnostics: Vec::new(),
         })
     }
+}
+
+fn no_state(summary: &str, blame: Blame<'_>) -> Diagnostics {
+    Diagnostics::one_error(
+        summary,
+        format!(
+            "{blame} answered neither a state nor an error. This is a mistake in the provider; please report it."
+        ),
+    )
+}
+
+/// What was stored by this version of the schema: missing members read as null.
+fn as_stored(
+    value: Option<&wire::RawState>,
+    ty: &Type,
+    what: &str,
+) -> Result<Dynamic, Diagnostics> {
+    crate::wire::from_json(raw_json(value, what)?, ty).map_err(|error| unreadable(what, &error))
 }

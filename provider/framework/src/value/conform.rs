@@ -100,6 +100,17 @@ fn object(
     path: &mut Path,
     source: Source,
 ) -> Result<Dynamic, Mismatch> {
+    // The usual case: nothing is missing, nothing is too many, and most members are plain.
+    if members.keys().eq(types.keys()) {
+        for ((name, member), ty) in members.iter_mut().zip(types.values()) {
+            if !is_plain(member, ty) {
+                path.push(Step::Attribute(name.clone().into()));
+                *member = conform(std::mem::replace(member, Dynamic::Null), ty, path, source)?;
+                path.pop();
+            }
+        }
+        return Ok(Dynamic::Object(members));
+    }
     let mut out = BTreeMap::new();
     for (name, ty) in types {
         let member = members.remove(name).unwrap_or(Dynamic::Null);
@@ -115,6 +126,17 @@ fn object(
         }),
         _ => Ok(Dynamic::Object(out)),
     }
+}
+
+/// Whether a value has its type as it is, with nothing in it to look at.
+const fn is_plain(value: &Dynamic, ty: &Type) -> bool {
+    matches!(
+        (value, ty),
+        (Dynamic::Null | Dynamic::Unknown(_), _)
+            | (Dynamic::String(_), Type::String)
+            | (Dynamic::Number(_), Type::Number)
+            | (Dynamic::Bool(_), Type::Bool)
+    )
 }
 
 fn sequence<'t>(

@@ -54,6 +54,17 @@ pub trait Turns: Send + Sync {
     ) -> Result<Box<dyn Turn>, Fault>;
 }
 
+/// A release as its record names it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct InstalledRelease {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// What manages it, as recorded with it; empty when nothing does.
+    pub owner: String,
+}
+
 /// The Kubernetes API.
 #[async_trait]
 pub trait Kubernetes: Turns {
@@ -99,6 +110,9 @@ pub trait Kubernetes: Turns {
 
     /// Removes recorded inputs. Absent ones are success.
     async fn forget_inputs(&self, name: &str, cancel: &CancellationToken) -> Result<(), Fault>;
+
+    /// Every release that is installed, uninstalled and superseded revisions left out. One list, no record is opened.
+    async fn releases(&self, cancel: &CancellationToken) -> Result<Vec<InstalledRelease>, Fault>;
 
     /// What there is of a release, its objects compared with what it installed.
     async fn release(

@@ -11,8 +11,8 @@ use std::sync::Arc;
 use talos::ClusterPki;
 
 pub use cloud::{Cloud, ZoneResources};
-pub use kubernetes::{Deployment, Kubernetes, Turn, TurnWanted, Turns};
-pub use nodes::{Bootstrapped, EtcdService, NodeLook, Nodes};
+pub use kubernetes::{Deployment, InstalledRelease, Kubernetes, Turn, TurnWanted, Turns};
+pub use nodes::{Bootstrapped, EtcdService, NodeLook, Nodes, SnapshotTaken};
 
 use crate::Error;
 

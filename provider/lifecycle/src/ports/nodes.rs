@@ -3,6 +3,7 @@
 use std::net::Ipv4Addr;
 
 use async_trait::async_trait;
+use tokio::io::AsyncWrite;
 use transport::CancellationToken;
 
 use crate::error::Fault;
@@ -39,6 +40,13 @@ pub enum Bootstrapped {
     NotYet,
 }
 
+/// A snapshot that was written completely, its checksum compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SnapshotTaken {
+    /// How large it is.
+    pub bytes: u64,
+}
+
 /// The machine API of a cluster's nodes.
 #[async_trait]
 pub trait Nodes: Send + Sync {
@@ -72,4 +80,12 @@ pub trait Nodes: Send + Sync {
 
     /// Asks a node to shut down cleanly, its own drain left out.
     async fn shutdown(&self, node: Ipv4Addr, cancel: &CancellationToken) -> Result<(), Fault>;
+
+    /// Writes a snapshot of etcd, as the member of a control plane has it. What was written before an error is of no use.
+    async fn etcd_snapshot(
+        &self,
+        node: Ipv4Addr,
+        target: &mut (dyn AsyncWrite + Send + Unpin),
+        cancel: &CancellationToken,
+    ) -> Result<SnapshotTaken, Fault>;
 }

@@ -13,7 +13,8 @@ use helm::release::{
     DriftOptions, Options, Readiness, Release, Status, UninstallOptions, Wait, readiness,
 };
 use helm::{
-    Cluster as _, ClusterError, DeleteOptions, ObjectRef, ReleaseId, Releases, WriteOptions,
+    Cluster as _, ClusterError, DeleteOptions, ListQuery, ObjectRef, ReleaseId, Releases,
+    WriteOptions,
 };
 use product::catalogue::namespace_labels;
 use product::{Taint, TaintEffect};
@@ -21,9 +22,10 @@ use serde_json::{Map, Value, json};
 use transport::{CancellationToken, SharedClock, chain};
 
 use super::charts::Charts;
+use super::releases::{OWNER, installed};
 use crate::addon::{DesiredAddon, ReleaseSeen, merge};
 use crate::error::Fault;
-use crate::ports::{Deployment, Kubernetes, Turn, TurnWanted, Turns};
+use crate::ports::{Deployment, InstalledRelease, Kubernetes, Turn, TurnWanted, Turns};
 use crate::seen::NodeSeen;
 
 /// Where inputs are recorded.
@@ -33,7 +35,6 @@ const OWNED_LABELS: &str = "managedk8s/owned-labels";
 const OWNED_TAINTS: &str = "managedk8s/owned-taints";
 /// Labels of a release's record.
 const FINGERPRINT: &str = "managedk8s-fingerprint";
-const OWNER: &str = "managedk8s-owner";
 /// Resources of one plan share one list of nodes.
 const SHARED: Duration = Duration::from_millis(300);
 /// A run that has not renewed its turn for as long is taken for dead; client-go's leader election has the
@@ -229,6 +230,21 @@ impl Kubernetes for KubernetesDoor {
             .map_err(client_fault(format!(
                 "remove the recorded inputs of {name}"
             )))
+    }
+
+    async fn releases(&self, cancel: &CancellationToken) -> Result<Vec<InstalledRelease>, Fault> {
+        let query = ListQuery {
+            api_version: "v1".to_owned(),
+            kind: "Secret".to_owned(),
+            namespace: None,
+            labels: "owner=helm".to_owned(),
+        };
+        let records = self
+            .client
+            .list(&query, cancel)
+            .await
+            .map_err(call("list the records of releases".to_owned()))?;
+        Ok(installed(&records))
     }
 
     async fn release(

@@ -3,6 +3,7 @@
 mod charts;
 mod kubernetes;
 mod nodes;
+mod releases;
 
 use std::collections::HashMap;
 use std::net::Ipv4Addr;

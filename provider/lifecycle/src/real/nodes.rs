@@ -4,14 +4,16 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use async_trait::async_trait;
 use talos::client::{
-    BootstrapOutcome, Depth, MemberId, Reach, Service, ServiceState, TalosClient, TalosError,
+    BootstrapOutcome, Depth, MemberId, Reach, Service, ServiceState, SnapshotError, TalosClient,
+    TalosError,
 };
 use talos::config::MachineRole;
+use tokio::io::AsyncWrite;
 use transport::{CancellationToken, chain};
 
 use crate::error::Fault;
 use crate::guard::EtcdMember;
-use crate::ports::{Bootstrapped, EtcdService, NodeLook, Nodes};
+use crate::ports::{Bootstrapped, EtcdService, NodeLook, Nodes, SnapshotTaken};
 
 /// The machine API of one cluster.
 pub(super) struct NodesDoor {
@@ -159,6 +161,29 @@ impl Nodes for NodesDoor {
             .await
             .map_err(doing())?;
         connection.shutdown(true).await.map_err(doing())
+    }
+
+    async fn etcd_snapshot(
+        &self,
+        node: Ipv4Addr,
+        mut target: &mut (dyn AsyncWrite + Send + Unpin),
+        cancel: &CancellationToken,
+    ) -> Result<SnapshotTaken, Fault> {
+        let doing = || fault(node, "take a snapshot of etcd on");
+        let connection = self
+            .client
+            .node(IpAddr::V4(node), cancel)
+            .await
+            .map_err(doing())?;
+        match connection.etcd_snapshot(&mut target).await {
+            Ok(snapshot) => Ok(SnapshotTaken {
+                bytes: snapshot.bytes,
+            }),
+            Err(SnapshotError::Node(error)) => Err(doing()(error)),
+            Err(error) => Err(Fault::failed(format!("take a snapshot of etcd on {node}"))(
+                error,
+            )),
+        }
     }
 }
 

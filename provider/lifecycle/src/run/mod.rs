@@ -4,6 +4,7 @@
 //! for what an earlier run left.
 
 mod addon;
+mod census;
 mod cluster;
 mod config;
 mod inside;
@@ -12,6 +13,7 @@ mod machines;
 mod pool;
 mod progress;
 mod record;
+mod snapshot;
 mod turn;
 
 use std::collections::BTreeMap;
@@ -23,13 +25,16 @@ use futures::future::BoxFuture;
 use product::IndexSet;
 use transport::{CancellationToken, SharedClock};
 
+pub use crate::ports::{InstalledRelease, SnapshotTaken};
 pub use addon::{AddonFacts, AddonOutcome, AddonRead};
+pub use census::{Candidate, Candidates, FoundCluster, FoundPool};
 pub use cluster::{ClusterOutcome, ClusterRead, Found, Phase};
 pub use key::{Key, MintedKey};
 pub use machines::{FoundVm, TagSeen};
 pub use pool::{PoolOutcome, PoolRead, RecordedPool};
 pub use progress::{Event, EventState, Progress, Silent};
 pub use record::{ClusterHandle, ClusterRecord, RecordedCluster, StoredCas};
+pub use snapshot::etcd_snapshot;
 
 use crate::Error;
 use crate::ports::{Access, Cloud};

@@ -121,6 +121,21 @@ impl Data {
         }
     }
 
+    /// The doors into clusters. They need no call of the cloud's API.
+    ///
+    /// # Errors
+    ///
+    /// A setting that is unknown at this time, or cannot be used.
+    pub fn access(&self) -> Result<ClusterAccess, Diagnostics> {
+        let (dialer, charts) = (self.dialer()?, self.charts()?);
+        Ok(ClusterAccess::new(
+            dialer,
+            Arc::clone(&self.clock),
+            USER_AGENT,
+            charts,
+        ))
+    }
+
     /// The executors, made once: logs in, so that the tenant is known.
     ///
     /// # Errors
@@ -167,8 +182,7 @@ impl Data {
             Value::Unknown => return Err(unknown("key")),
         };
         let cloud = self.cloud()?;
-        let dialer = self.dialer()?;
-        let charts = self.charts()?;
+        let access = self.access()?;
         let tenant = cloud.tenant(cancel).await.map_err(|error| {
             Diagnostics::one_error(
                 "cannot log in to the API",
@@ -185,7 +199,6 @@ impl Data {
             parallelism: self.settings.create_parallelism,
             ..RunSettings::default()
         };
-        let access = ClusterAccess::new(dialer, Arc::clone(&self.clock), USER_AGENT, charts);
         Ok(Engine::new(
             Arc::new(cloud),
             Arc::new(access),

@@ -35,6 +35,16 @@ pub enum Command {
     /// Mints a credential of minutes from MANAGEDK8S_KEY or MANAGEDK8S_CLUSTER_KEY.
     #[command(subcommand)]
     Credential(CredentialCommand),
+    /// Writes a snapshot of a cluster's etcd to a file. Reads the cluster's handle on standard input, as
+    /// `terraform output -json` prints it.
+    EtcdSnapshot {
+        /// The file. Its folder must exist.
+        #[arg(long)]
+        path: std::path::PathBuf,
+        /// Replaces a file that is there.
+        #[arg(long)]
+        overwrite: bool,
+    },
     /// Writes the reference pages of the provider below a folder.
     Docs {
         /// The folder; `docs` of the current one by default.
@@ -127,6 +137,7 @@ pub fn run(command: &Command) -> ExitCode {
             .map(|key| format!("{}\n", key.to_text().expose_secret())),
         Command::Credential(CredentialCommand::Kubernetes(target)) => kubernetes(target),
         Command::Credential(CredentialCommand::Talosconfig(target)) => talosconfig(target),
+        Command::EtcdSnapshot { path, overwrite } => crate::actions::run(path, *overwrite),
         Command::Docs {
             folder,
             check,

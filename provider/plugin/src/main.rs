@@ -1,5 +1,6 @@
 //! `terraform-provider-managedk8s`: serves Terraform and OpenTofu, and mints credentials for people.
 
+mod actions;
 mod addon;
 mod attributes;
 mod clients;
@@ -14,6 +15,7 @@ mod functions;
 mod golden;
 mod handle;
 mod import;
+mod lists;
 mod member;
 mod problems;
 mod protection;

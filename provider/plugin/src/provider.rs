@@ -3,15 +3,17 @@
 use std::sync::Arc;
 
 use framework::{
-    ConfigureRequest, ConfigureResponse, DataSource, Diagnostics, EphemeralResource, Function,
-    Provider, Resource, Schema, async_trait,
+    Action, ConfigureRequest, ConfigureResponse, DataSource, Diagnostics, EphemeralResource,
+    Function, ListResource, Provider, Resource, Schema, async_trait,
 };
 
+use crate::actions::EtcdSnapshot;
 use crate::addon::Addon;
 use crate::clients::Data;
 use crate::cluster::ManagedCluster;
 use crate::data_sources::{Cluster, Versions};
 use crate::ephemeral::{GeneratedPassword, Kubeconfig, Talosconfig};
+use crate::lists::{Addons, Clusters, WorkerPools};
 use crate::settings::{self, Settings};
 use crate::worker_pool::WorkerPool;
 
@@ -40,9 +42,11 @@ impl Provider for ManagedK8s {
     async fn configure(
         &self,
         request: ConfigureRequest,
-        _: &mut ConfigureResponse,
+        response: &mut ConfigureResponse,
     ) -> Result<Data, Diagnostics> {
-        Settings::read(&request.config, &settings::environment).map(Data::new)
+        let settings = Settings::read(&request.config, &settings::environment)?;
+        response.unready = settings.is_open();
+        Ok(Data::new(settings))
     }
 
     fn resources(&self) -> Vec<Arc<dyn Resource<Data>>> {
@@ -63,6 +67,14 @@ impl Provider for ManagedK8s {
             Arc::new(Talosconfig),
             Arc::new(GeneratedPassword),
         ]
+    }
+
+    fn list_resources(&self) -> Vec<Arc<dyn ListResource<Data>>> {
+        vec![Arc::new(Clusters), Arc::new(WorkerPools), Arc::new(Addons)]
+    }
+
+    fn actions(&self) -> Vec<Arc<dyn Action<Data>>> {
+        vec![Arc::new(EtcdSnapshot)]
     }
 
     fn functions(&self) -> Vec<Arc<dyn Function>> {

@@ -182,6 +182,16 @@ pub fn runner() -> String {
 }
 
 impl Settings {
+    /// Whether something in the block is known only after another object was applied.
+    pub const fn is_open(&self) -> bool {
+        self.endpoint.is_unknown()
+            || self.credentials.is_unknown()
+            || self.key.is_unknown()
+            || self.proxy.is_unknown()
+            || self.chart_mirror.is_unknown()
+            || self.ca_file.is_unknown()
+    }
+
     /// Reads the block, filled up from the environment.
     ///
     /// # Errors

@@ -10,6 +10,7 @@ mod http;
 mod index;
 mod mirror;
 mod oci;
+mod provenance;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -28,6 +29,9 @@ use cache::Cache;
 use http::Http;
 use index::Entries;
 use mirror::Mirror;
+use provenance::MAX_PROVENANCE;
+
+pub use provenance::{Keyring, ProvenanceError, Verification, Verify};
 
 /// The most bytes of a chart archive.
 const MAX_ARCHIVE: usize = 100 << 20;
@@ -57,6 +61,10 @@ pub struct Request {
     pub digest: Option<String>,
     /// For the repository's own host.
     pub credentials: Option<Arc<Credentials>>,
+    /// Whether the archive must be signed.
+    pub verify: Verify,
+    /// Who may sign it.
+    pub keyring: Option<Arc<Keyring>>,
 }
 
 /// A chart that was fetched.
@@ -70,6 +78,8 @@ pub struct Fetched {
     pub digest: String,
     /// Where it came from, without credentials: the cache counts as the source itself.
     pub origin: String,
+    /// Who signed it, when that was looked at and there was a signature.
+    pub verification: Option<Verification>,
 }
 
 /// Why a chart cannot be had.
@@ -141,6 +151,14 @@ pub enum Error {
         /// What was promised.
         wanted: String,
     },
+    /// The signature is missing or does not hold.
+    #[error("{origin}: the chart's signature cannot be accepted")]
+    Provenance {
+        /// Where the archive came from.
+        origin: String,
+        /// What is wrong, in Helm's words.
+        source: ProvenanceError,
+    },
     /// The bytes are no chart.
     #[error("{origin}: no usable chart")]
     Chart {
@@ -209,19 +227,26 @@ impl Fetcher {
         cancel: &CancellationToken,
     ) -> Result<Fetched, Error> {
         if let Some(path) = local_path(request) {
-            return load_local(path, request.digest.as_deref());
+            return self.local(path, request);
         }
         let place = Place::of(request)?;
-        if let Some(digest) = &request.digest
+        // A signature is not in the cache: it may have been withdrawn.
+        if request.verify == Verify::Never
+            && let Some(digest) = &request.digest
             && let Some(bytes) = self.cache.get(digest)
         {
             return load(&bytes, place.describe());
         }
-        let (bytes, origin) = match &place {
-            Place::Archive(url) => (
-                self.archive(url, url, request, cancel).await?,
-                url.to_string(),
-            ),
+        let Pulled {
+            bytes,
+            origin,
+            file_name,
+            provenance,
+        } = match &place {
+            Place::Archive(url) => {
+                let bytes = self.archive(url, url, request, cancel).await?;
+                self.pulled(bytes, url, url, request, cancel).await?
+            }
             Place::Repository { url, chart } => {
                 self.repository(url, chart, request, cancel).await?
             }
@@ -236,8 +261,105 @@ impl Fetcher {
             "the pinned digest",
             &origin,
         )?;
+        let verification = self.verified(request, &bytes, &provenance, &file_name, &origin)?;
         self.cache.put(&bytes);
-        load(&bytes, origin)
+        Ok(Fetched {
+            verification,
+            ..load(&bytes, origin)?
+        })
+    }
+
+    /// What the signature says, as far as the request asks for it.
+    fn verified(
+        &self,
+        request: &Request,
+        bytes: &[u8],
+        provenance: &Provenance,
+        file_name: &str,
+        origin: &str,
+    ) -> Result<Option<Verification>, Error> {
+        let refuse = |source| Error::Provenance {
+            origin: origin.to_owned(),
+            source,
+        };
+        let text = match (request.verify, provenance) {
+            (Verify::Never, _) => return Ok(None),
+            (Verify::IfPossible, Provenance::Missing(place)) => {
+                tracing::warn!(chart = origin, "no signature at {place}");
+                return Ok(None);
+            }
+            (Verify::Always, Provenance::Missing(place)) => {
+                return Err(refuse(ProvenanceError::Missing(place.clone())));
+            }
+            (_, Provenance::Text(text)) => text,
+        };
+        let keyring = request.keyring.as_deref().ok_or_else(|| {
+            Error::Request("a chart is to be verified, and no keyring says by whose keys".into())
+        })?;
+        let now = self.http.wall_clock();
+        keyring
+            .verify(bytes, text, file_name, now)
+            .map(Some)
+            .map_err(refuse)
+    }
+
+    /// The archive with its provenance, when that is asked for.
+    async fn pulled(
+        &self,
+        bytes: Vec<u8>,
+        url: &Url,
+        home: &Url,
+        request: &Request,
+        cancel: &CancellationToken,
+    ) -> Result<Pulled, Error> {
+        let mut beside = url.clone();
+        beside.set_path(&format!("{}.prov", url.path()));
+        let provenance = match request.verify {
+            Verify::Never => Provenance::Missing(String::new()),
+            _ => match self
+                .get(&beside, home, request, MAX_PROVENANCE, cancel)
+                .await
+            {
+                Ok(text) => Provenance::Text(Arc::unwrap_or_clone(text)),
+                Err(Error::Status { status: 404, .. }) => Provenance::Missing(beside.to_string()),
+                Err(error) => return Err(error),
+            },
+        };
+        let file_name = url.path().rsplit('/').next().unwrap_or_default();
+        Ok(Pulled {
+            bytes,
+            origin: url.to_string(),
+            file_name: file_name.to_owned(),
+            provenance,
+        })
+    }
+
+    fn local(&self, path: &Path, request: &Request) -> Result<Fetched, Error> {
+        let origin = path.display().to_string();
+        if request.verify == Verify::Always && !path.is_file() {
+            return Err(Error::Provenance {
+                origin,
+                source: ProvenanceError::Unpacked,
+            });
+        }
+        let fetched = load_local(path, request.digest.as_deref())?;
+        if request.verify == Verify::Never || !path.is_file() {
+            return Ok(fetched);
+        }
+        let beside = format!("{origin}.prov");
+        let provenance = match std::fs::read(&beside) {
+            Ok(text) => Provenance::Text(text),
+            Err(_) => Provenance::Missing(beside),
+        };
+        let unreadable = |error: std::io::Error| Error::Request(format!("{origin}: {error}"));
+        let bytes = std::fs::read(path).map_err(unreadable)?;
+        check(&bytes, Some(&fetched.digest), "the first reading", &origin)?;
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let verification = self.verified(request, &bytes, &provenance, &name, &origin)?;
+        Ok(Fetched {
+            verification,
+            ..fetched
+        })
     }
 
     fn registry<'a>(
@@ -262,7 +384,7 @@ impl Fetcher {
         chart: &str,
         request: &Request,
         cancel: &CancellationToken,
-    ) -> Result<(Vec<u8>, String), Error> {
+    ) -> Result<Pulled, Error> {
         let index = append(url, "index.yaml");
         let text = self
             .indexes
@@ -279,7 +401,7 @@ impl Fetcher {
             if let Some(digest) = &entry.digest
                 && let Some(bytes) = self.cache.get(digest)
             {
-                return Ok((bytes, archive.to_string()));
+                return self.pulled(bytes, &archive, url, request, cancel).await;
             }
             match self.archive(&archive, url, request, cancel).await {
                 Ok(bytes) => {
@@ -289,7 +411,7 @@ impl Fetcher {
                         "the index",
                         archive.as_str(),
                     )?;
-                    return Ok((bytes, archive.to_string()));
+                    return self.pulled(bytes, &archive, url, request, cancel).await;
                 }
                 Err(Error::Cancelled) => return Err(Error::Cancelled),
                 Err(error) => failure = Some(error),
@@ -333,6 +455,22 @@ impl Fetcher {
             .await
             .map(Arc::new)
     }
+}
+
+/// An archive as it arrived.
+struct Pulled {
+    bytes: Vec<u8>,
+    origin: String,
+    /// The name under which it is signed.
+    file_name: String,
+    provenance: Provenance,
+}
+
+/// The text beside an archive that says who signed it.
+enum Provenance {
+    Text(Vec<u8>),
+    /// Where it would have been.
+    Missing(String),
 }
 
 /// What a request names.
@@ -437,6 +575,7 @@ fn load_local(path: &Path, pinned: Option<&str>) -> Result<Fetched, Error> {
         digest: chart.digest().to_owned(),
         chart: Arc::new(chart),
         origin,
+        verification: None,
     })
 }
 
@@ -450,6 +589,7 @@ fn load(bytes: &[u8], origin: String) -> Result<Fetched, Error> {
         digest: sha256(bytes),
         chart: Arc::new(chart),
         origin,
+        verification: None,
     })
 }
 

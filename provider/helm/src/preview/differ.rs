@@ -1,6 +1,7 @@
 //! How two previews differ.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 
 use serde_json::Value;
 
@@ -286,10 +287,10 @@ fn print(path: &[At]) -> String {
                 text.push_str(key);
             }
             At::Key(key) => {
-                text.push_str(&format!("[{key:?}]"));
+                let _ = write!(text, "[{key:?}]");
             }
             At::Element(label) => {
-                text.push_str(&format!("[{label}]"));
+                let _ = write!(text, "[{label}]");
             }
         }
     }

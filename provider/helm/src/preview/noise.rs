@@ -61,9 +61,10 @@ const DEFAULTS: &[(&str, &str)] = &[
 pub(super) fn says_nothing(key: &str, node: &Node) -> bool {
     match node {
         Node::Leaf(serde_json::Value::Null) => true,
-        Node::Leaf(value) => DEFAULTS
-            .iter()
-            .any(|(name, default)| *name == key && value.to_string() == *default),
+        Node::Leaf(value) => {
+            let text = value.to_string();
+            DEFAULTS.contains(&(key, text.as_str()))
+        }
         Node::Map(map) => {
             EMPTY.contains(&key) && map.iter().all(|(key, node)| says_nothing(key, node))
         }

@@ -109,7 +109,9 @@ fn take_apart(value: Value, objects: &mut Vec<Value>) {
     match value {
         Value::Object(mut map) if list && map.get("items").is_some_and(Value::is_array) => {
             if let Some(Value::Array(items)) = map.remove("items") {
-                items.into_iter().for_each(|item| take_apart(item, objects));
+                for item in items {
+                    take_apart(item, objects);
+                }
             }
         }
         object @ Value::Object(_) => objects.push(object),
@@ -215,7 +217,7 @@ fn node(values: &[&Value]) -> Node {
         return Node::Unknown;
     };
     match first {
-        Value::Object(map) if rest.iter().all(|value| value.is_object()) => {
+        Value::Object(_) if rest.iter().all(|value| value.is_object()) => {
             let keys: BTreeSet<&String> = values
                 .iter()
                 .filter_map(|value| value.as_object())
@@ -227,7 +229,6 @@ fn node(values: &[&Value]) -> Node {
             if marked.any() {
                 return stand_in(marked);
             }
-            let _ = map;
             let member = |key: &String| {
                 let present: Option<Vec<&Value>> =
                     values.iter().map(|value| value.get(key.as_str())).collect();

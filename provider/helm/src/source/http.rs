@@ -41,6 +41,11 @@ pub(super) struct Extras<'a> {
 }
 
 impl Http {
+    /// The time of day.
+    pub(super) fn wall_clock(&self) -> jiff::Timestamp {
+        jiff::Timestamp::try_from(self.clock.wall()).unwrap_or(jiff::Timestamp::UNIX_EPOCH)
+    }
+
     pub(super) fn new(client: reqwest::Client, clock: SharedClock) -> Self {
         Self {
             client,

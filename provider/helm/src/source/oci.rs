@@ -9,13 +9,18 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use super::http::{Answer, Extras, Http, basic};
-use super::{Credentials, Error, MAX_ARCHIVE, Request, cache::Cache, check, choose, newest};
+use super::{
+    Credentials, Error, MAX_ARCHIVE, MAX_PROVENANCE, Provenance, Pulled, Request, Verify,
+    cache::Cache, check, choose, newest,
+};
 
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 const CONTENT: [&str; 2] = [
     "application/vnd.cncf.helm.chart.content.v1.tar+gzip",
     "application/tar+gzip",
 ];
+/// The layer of the signature.
+const PROVENANCE: &str = "application/vnd.cncf.helm.chart.provenance.v1.prov";
 /// Manifests and tag lists are small.
 const MAX_JSON: usize = 8 << 20;
 /// Pages of tags.
@@ -82,7 +87,7 @@ impl<'a> Registry<'a> {
         request: &Request,
         cache: &Cache,
         cancel: &CancellationToken,
-    ) -> Result<(Vec<u8>, String), Error> {
+    ) -> Result<Pulled, Error> {
         let mut session = Session {
             registry: self,
             authorization: None,
@@ -122,15 +127,45 @@ impl<'a> Registry<'a> {
             .filter(|digest| digest.starts_with("sha256:"))
             .ok_or_else(|| broken("its chart layer has no sha256 digest"))?;
         let origin = format!("oci://{}/{}:{reference}", self.base.authority(), self.name);
-        if let Some(bytes) = cache.get(digest) {
-            return Ok((bytes, origin));
-        }
-        let blob = session
-            .get(&format!("blobs/{digest}"), "", MAX_ARCHIVE, cancel)
-            .await?;
-        let bytes = blob.success()?;
-        check(&bytes, Some(digest), "the manifest", &origin)?;
-        Ok((bytes, origin))
+        let bytes = match cache.get(digest) {
+            Some(bytes) => bytes,
+            None => session.blob(digest, MAX_ARCHIVE, &origin, cancel).await?,
+        };
+        let signed = manifest["layers"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .find(|layer| layer["mediaType"] == PROVENANCE)
+            .and_then(|layer| layer["digest"].as_str())
+            .filter(|digest| digest.starts_with("sha256:"));
+        let provenance = match signed {
+            Some(digest) if request.verify != Verify::Never => Provenance::Text(
+                session
+                    .blob(digest, MAX_PROVENANCE, &origin, cancel)
+                    .await?,
+            ),
+            _ => Provenance::Missing(format!("{origin}.prov")),
+        };
+        Ok(Pulled {
+            bytes,
+            file_name: self.file_name(&manifest, &reference),
+            origin,
+            provenance,
+        })
+    }
+
+    /// The name under which the archive must be signed: of what was asked for, so that a registry cannot
+    /// answer with another chart of the same signer. A digest names no version, and needs no such care.
+    fn file_name(&self, manifest: &Value, reference: &str) -> String {
+        let name = self.name.rsplit('/').next().unwrap_or(&self.name);
+        let version = match self.pinned {
+            Some(_) => manifest["annotations"]["org.opencontainers.image.version"]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned(),
+            None => reference.replace('_', "+"),
+        };
+        format!("{name}-{version}.tgz")
     }
 
     /// The tag to take. A version without wildcards is asked for directly: many registries hold
@@ -207,6 +242,19 @@ struct Session<'s, 'a> {
 }
 
 impl Session<'_, '_> {
+    async fn blob(
+        &mut self,
+        digest: &str,
+        limit: usize,
+        origin: &str,
+        cancel: &CancellationToken,
+    ) -> Result<Vec<u8>, Error> {
+        let path = format!("blobs/{digest}");
+        let bytes = self.get(&path, "", limit, cancel).await?.success()?;
+        check(&bytes, Some(digest), "the manifest", origin)?;
+        Ok(bytes)
+    }
+
     async fn get(
         &mut self,
         path: &str,

@@ -13,10 +13,11 @@ use memchr::memmem::find;
 
 use crate::value::{Map, Value};
 
-/// Marks what is not known yet: three characters of the private use area that no chart holds.
-pub(crate) const UNKNOWN: &str = "\u{f8e1}\u{e7a0}\u{f8e2}";
+/// Marks what is not known yet: three syllables of the Yi script in an order that no language has. Letters,
+/// because quoting escapes what is not; without case, because charts change that.
+pub(crate) const UNKNOWN: &str = "\u{a2cf}\u{a129}\u{a216}";
 /// Marks what must not be shown.
-pub(crate) const SECRET: &str = "\u{f8e1}\u{e7a1}\u{f8e2}";
+pub(crate) const SECRET: &str = "\u{a2cf}\u{a129}\u{a262}";
 
 /// How deep a value is searched: charts can build cycles of nothing, but not of containers, so this
 /// only bounds the stack.

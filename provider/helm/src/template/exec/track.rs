@@ -171,10 +171,16 @@ impl State<'_, '_> {
 
     /// The result of a call with the marks it must have.
     pub(super) fn marked(&self, watch: &Watch, result: Value) -> Value {
+        let carrier = CARRIERS.contains(&watch.name);
+        let container = matches!(result, Value::List(_) | Value::Map(_));
+        if container && !carrier && watch.direct.any() {
+            // Nobody knows how many parts a text will have.
+            self.decide(watch.direct);
+            return result;
+        }
         if deep(&result).covers(watch.all) {
             return result;
         }
-        let carrier = CARRIERS.contains(&watch.name);
         match result {
             Value::Str(text) if carrier => {
                 // Choosing among known values by one that is not.

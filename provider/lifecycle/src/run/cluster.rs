@@ -4,23 +4,26 @@
 //! the others side by side, wait for their machine API, bootstrap etcd once, wait for the API, install
 //! the network, wait for nodes, remove configuration drives, record the inputs, mark it complete.
 
+mod discover;
 mod observe;
 mod preflight;
+mod refusals;
 mod remove;
 mod steps;
+mod waits;
 
 pub(crate) use observe::seen;
-pub(crate) use steps::not_ready;
+pub(crate) use refusals::{no_progress, plan_again};
+pub(crate) use waits::not_ready;
 
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-use openiaas::Freshness;
 use product::{Birth, ClusterId, NodeKey, Path, Problem, Role, VmTag};
 use transport::CancellationToken;
 
-use super::machines::{FoundVm, Inventory, Look, TagSeen};
+use super::machines::{FoundVm, Inventory, Look};
 use super::record::{ClusterHandle, ClusterRecord};
 use super::{Engine, EventState, MintedKey, going};
 use crate::Error;
@@ -230,89 +233,6 @@ impl Engine {
         })
     }
 
-    /// Looks for what a create without state would meet.
-    ///
-    /// # Errors
-    /// A complete cluster of the identifier is refused with the `import` block to paste; births that
-    /// disagree and machines without their first control plane are named.
-    pub async fn discover(
-        &self,
-        desired: &DesiredCluster,
-        cancel: &CancellationToken,
-    ) -> Result<Found, Error> {
-        self.discovered(desired, Freshness::Now.into(), cancel)
-            .await
-    }
-
-    async fn discovered(
-        &self,
-        desired: &DesiredCluster,
-        look: Look,
-        cancel: &CancellationToken,
-    ) -> Result<Found, Error> {
-        let identifier = &desired.identifier;
-        let inventory = self
-            .machines
-            .inventory(identifier, &[], look, cancel)
-            .await?;
-        let births: BTreeSet<Birth> = inventory
-            .vms
-            .iter()
-            .filter_map(FoundVm::owner)
-            .filter(|tag| tag.identifier == *identifier)
-            .map(|tag| tag.birth)
-            .collect();
-        let mut births = births.into_iter();
-        let (Some(birth), other) = (births.next(), births.next()) else {
-            return Ok(Found::Nothing);
-        };
-        if let Some(other) = other {
-            return Err(Error::refused(
-                Problem::error(Path::of("identifier"), "machines of two clusters have this identifier")
-                    .seen(format!("births {birth} and {other}"))
-                    .allowed("machines of one birth")
-                    .next("Destroy one of the two from the state that owns it, or choose another identifier."),
-            ));
-        }
-        let first = inventory
-            .of(desired.first())
-            .filter(|first| first.owner().is_some());
-        let Some(first) = first else {
-            let names: Vec<&str> = inventory
-                .vms
-                .iter()
-                .map(|found| found.name.as_str())
-                .collect();
-            return Err(Error::refused(
-                Problem::error(
-                    Path::of("identifier"),
-                    "machines of a cluster are there without its first control plane",
-                )
-                .seen(format!("birth {birth}: {}", names.join(", ")))
-                .allowed("no machine of this identifier, or an unfinished create")
-                .next(import_advice(&ClusterId {
-                    identifier: identifier.clone(),
-                    birth,
-                })),
-            ));
-        };
-        if self.machines.is_complete(&first.id, cancel).await? {
-            return Err(Error::refused(
-                Problem::error(
-                    Path::of("identifier"),
-                    "a complete cluster of this identifier exists",
-                )
-                .seen(format!("{} with birth {birth}", first.name))
-                .allowed("an identifier that no cluster of the tenant has")
-                .next(import_advice(&ClusterId {
-                    identifier: identifier.clone(),
-                    birth,
-                })),
-            ));
-        }
-        Ok(Found::Unfinished(birth))
-    }
-
     fn new_birth(&self) -> Result<Birth, Error> {
         let since = self
             .clock
@@ -459,63 +379,6 @@ impl Run<'_> {
         self.engine.tell(&self.subject(), step, state);
         result
     }
-}
-
-/// The plan of this apply is not the one that was shown.
-pub(crate) fn plan_again(refused: &crate::Refused) -> Error {
-    Error::refused(
-        Problem::error(
-            Path::of("plan_summary"),
-            "a step would disturb more than the plan showed",
-        )
-        .seen(format!("{}: {}", refused.step, refused.excess))
-        .allowed("what plan_summary shows")
-        .next("Plan again, look at plan_summary, and apply that plan."),
-    )
-}
-
-/// The same steps again and again: something undoes them, or they do not take effect.
-pub(crate) fn no_progress(plan: &Plan) -> Error {
-    let steps: Vec<String> = plan
-        .steps
-        .iter()
-        .take(3)
-        .map(|step| format!("{step} ({})", step.reason))
-        .collect();
-    Error::refused(
-        Problem::error(Path::root(), "steps do not take effect")
-            .seen(steps.join("; "))
-            .next("Look for somebody else who changes the same objects, then apply again."),
-    )
-}
-
-/// How to take over a cluster that no state knows.
-fn import_advice(id: &ClusterId) -> String {
-    format!(
-        "If it is yours and only its state was lost, add this block, put the resource's name in, and apply:\n\n\
-         import {{\n  to = managedk8s_cluster.NAME\n  id = \"{id}\"\n}}\n\n\
-         A cluster cannot be replaced with create_before_destroy: two clusters cannot share an identifier. \
-         For a second cluster choose another identifier."
-    )
-}
-
-/// Whether a tag makes a machine part of this cluster; another owner is an error naming both.
-fn check_owner(found: &FoundVm, birth: Birth) -> Result<bool, Error> {
-    let seen = match &found.tag {
-        TagSeen::None => return Ok(false),
-        TagSeen::Ours(tag) if tag.birth == birth => return Ok(true),
-        TagSeen::Ours(tag) => format!("{} is of birth {}", found.name, tag.birth),
-        TagSeen::Unreadable(text) => format!("{} is tagged {text:?}", found.name),
-    };
-    Err(Error::refused(
-        Problem::error(
-            Path::of("identifier"),
-            "a machine of this name has another birth",
-        )
-        .seen(seen)
-        .allowed(format!("machines of birth {birth}"))
-        .next("Destroy the other cluster from the state that owns it, or remove its machine."),
-    ))
 }
 
 /// Whether a node runs etcd.

@@ -6,7 +6,8 @@ use futures::FutureExt as _;
 use product::NodeKey;
 use serde_json::json;
 
-use super::{Depth, Run, check_owner, is_control_plane};
+use super::refusals::check_owner;
+use super::{Depth, Run, is_control_plane};
 use crate::Error;
 use crate::addon::{DesiredAddon, OWNER_CLUSTER, ReleaseSeen};
 use crate::cluster::{Etcd, MachineSpec, NetworkSeen, ObservedCluster};

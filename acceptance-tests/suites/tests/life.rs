@@ -321,6 +321,20 @@ async fn devtest_is_created_and_destroyed_with_every_machine_off() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn production_is_destroyed_with_every_machine_off() -> Result {
+    let bench = Bench::with_example("quickstart").await?;
+    bench.apply().await?;
+    let names = bench.vm_names().await?;
+    assert_eq!(names.len(), 9);
+    for name in names {
+        bench.admin().power(&name, false).await?;
+    }
+    let running = bench.inventory().await?.vms.into_iter();
+    assert_eq!(running.filter(|vm| vm.running).count(), 0);
+    bench.destroy().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn labels_and_taints_change_in_place() -> Result {
     let bench = Bench::with_example("devtest").await?;
     bench.apply().await?;

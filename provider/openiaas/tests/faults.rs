@@ -14,7 +14,7 @@ use openiaas::{
 use secret::SecretString;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use transport::{CancellationToken, ManualClock};
+use transport::{CancellationToken, Clock as _, ManualClock};
 
 /// One answer of the script.
 #[derive(Clone)]
@@ -499,8 +499,11 @@ async fn a_lost_create_is_looked_up_by_name_and_mac() {
 #[tokio::test]
 async fn resources_of_one_plan_share_a_listing_until_a_write() {
     let all = Body(200, r#"[{"id":"vm-1"}]"#);
-    let bench = Bench::new(&[all.clone(), Started("act-1"), DONE, all.clone(), all]).await;
+    let more = [all.clone(), all.clone()];
+    let script = [&[all.clone(), Started("act-1"), DONE, all][..], &more].concat();
+    let bench = Bench::new(&script).await;
     let zone = MachineManagerId::new("mm-1");
+    let start = bench.clock.now();
     let within = Freshness::Within(Duration::from_secs(30));
     let list = async |freshness| {
         let listing = bench
@@ -512,10 +515,16 @@ async fn resources_of_one_plan_share_a_listing_until_a_write() {
     assert_eq!(list(within).await + list(within).await, 2);
     assert_eq!(bench.asked().len(), 1);
     bench.create().await.expect("a VM");
+    // Whoever knows what the write did may do with what was asked before it.
+    list(Freshness::Since(start)).await;
+    assert_eq!(bench.asked().len(), 3);
     list(within).await;
     assert_eq!(bench.asked().len(), 4);
     list(Freshness::Now).await;
     assert_eq!(bench.asked().len(), 5);
+    let later = bench.clock.now() + Duration::from_millis(1);
+    list(Freshness::Since(later)).await;
+    assert_eq!(bench.asked().len(), 6);
 }
 
 #[tokio::test]

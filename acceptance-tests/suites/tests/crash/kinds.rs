@@ -180,14 +180,47 @@ impl fmt::Display for Case {
     }
 }
 
-/// Every place in each of the three ways: in both moments when `all`, otherwise in one, by turns that `seed` begins.
-pub fn matrix(places: &[Place], all: bool, seed: usize) -> Vec<Case> {
+/// How much of the matrix is run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Each place once, in a way and a moment by turns; the completion in each way.
+    Turns,
+    /// Each place in each way, in a moment by turns.
+    Ways,
+    /// Everything.
+    All,
+}
+
+impl Scope {
+    /// The scope of a name.
+    pub fn of(name: &str) -> Self {
+        match name {
+            "all" => Self::All,
+            "ways" => Self::Ways,
+            _ => Self::Turns,
+        }
+    }
+
+    /// Whether the turn of a way (0 to 2) in a moment (0 or 1) at a place has come.
+    const fn takes(self, place: &Place, turn: usize, way: usize, moment: usize) -> bool {
+        match self {
+            Self::All => true,
+            Self::Ways => (turn + way) % 2 == moment,
+            Self::Turns if place.completes => (turn + way) % 2 == moment,
+            // Six turns in a row are the six combinations.
+            Self::Turns => turn % 3 == way && turn / 3 % 2 == moment,
+        }
+    }
+}
+
+/// The cases of a scope; `seed` begins the turns, and six seeds in a row make every case.
+pub fn matrix(places: &[Place], scope: Scope, seed: usize) -> Vec<Case> {
     let moments = [PauseAt::AfterWork, PauseAt::AfterAnswer];
     let mut cases = Vec::new();
     for (number, place) in places.iter().enumerate() {
-        for (turn, way) in Way::ALL.into_iter().enumerate() {
+        for (way_number, way) in Way::ALL.into_iter().enumerate() {
             for (moment, at) in moments.into_iter().enumerate() {
-                if all || (number + turn + seed) % moments.len() == moment {
+                if scope.takes(place, number + seed, way_number, moment) {
                     cases.push(Case {
                         place: place.clone(),
                         at,
@@ -198,4 +231,44 @@ pub fn matrix(places: &[Place], all: bool, seed: usize) -> Vec<Case> {
         }
     }
     cases
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn places() -> Vec<Place> {
+        let call = |path: &str| Call {
+            surface: Surface::Openiaas,
+            method: "POST".to_owned(),
+            path: path.to_owned(),
+            write: true,
+            operation: None,
+            target: None,
+        };
+        let mut places: Vec<Place> = ["/a", "/b", "/c", "/d"]
+            .iter()
+            .map(|path| Place::new(&call(path), 1))
+            .collect();
+        places[3].completes = true;
+        places
+    }
+
+    #[test]
+    fn six_days_of_turns_are_the_whole_matrix() {
+        let places = places();
+        let names = |cases: Vec<Case>| {
+            let names = cases.iter().map(ToString::to_string);
+            names.collect::<std::collections::BTreeSet<_>>()
+        };
+        let week: std::collections::BTreeSet<String> = (41..47)
+            .flat_map(|seed| names(matrix(&places, Scope::Turns, seed)))
+            .collect();
+        let all = names(matrix(&places, Scope::All, 0));
+        assert_eq!(all.len(), places.len() * 6);
+        assert_eq!(week, all);
+        // No kind of step is left out on any day.
+        assert_eq!(matrix(&places, Scope::Turns, 41).len(), 3 + 3);
+        assert_eq!(matrix(&places, Scope::Ways, 41).len(), places.len() * 3);
+    }
 }

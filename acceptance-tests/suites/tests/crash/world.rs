@@ -143,8 +143,8 @@ impl World {
         }
     }
 
-    /// What the next user does: apply again; where a complete cluster is in no state, with the `import` block that the
-    /// refusal gives.
+    /// What the next user does: apply again. Where a complete cluster is in no state that is refused, nothing is
+    /// touched, and the `import` block of the refusal ends it.
     pub async fn recover(&self, case: &Case, before: &Inventory, wanted: &[String]) -> Result {
         if case.place.completes && case.way != Way::Interrupt {
             self.import_as_told().await?;
@@ -159,7 +159,17 @@ impl World {
     /// The apply of a state that lacks the complete cluster is refused with an `import` block; with it, the next one
     /// ends complete.
     pub async fn import_as_told(&self) -> Result {
+        let before = self.inventory().await?;
+        self.admin().reset_calls().await?;
         let refused = limited(self.terraform.apply()).await?.expect_code(1)?;
+        let words = refused.words();
+        if !words.contains("a complete cluster of this identifier exists") {
+            return Err(format!("refused for another reason:\n{words}").into());
+        }
+        let writes = self.admin().writes().await?;
+        if !writes.is_empty() || self.inventory().await? != before {
+            return Err(format!("a refused apply wrote: {writes:#?}").into());
+        }
         let block = import_block(&refused)?;
         self.terraform.write("import.tf", &block)?;
         let applied = self.apply_to_the_end().await?;

@@ -24,6 +24,8 @@ pub const MAGIC_COOKIE: &str = "d602bf8f470bc67ca7faa0386276bbdd4330efaf76d1a219
 pub struct Launch {
     /// The provider's binary.
     pub program: PathBuf,
+    /// Its arguments; core gives none.
+    pub arguments: Vec<OsString>,
     /// Variables on top of the handshake's own and of the inherited environment.
     pub environment: Vec<(String, OsString)>,
     /// Whether core makes a certificate (`TF_DISABLE_PLUGIN_TLS` turns that off).
@@ -41,6 +43,7 @@ impl Launch {
     pub fn new(program: impl Into<PathBuf>) -> Self {
         Self {
             program: program.into(),
+            arguments: Vec::new(),
             environment: Vec::new(),
             tls: true,
             versions: "5,6".into(),
@@ -53,6 +56,7 @@ impl Launch {
     pub fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
         command
+            .args(&self.arguments)
             .env("TF_PLUGIN_MAGIC_COOKIE", MAGIC_COOKIE)
             .env("PLUGIN_PROTOCOL_VERSIONS", &self.versions)
             .env("PLUGIN_MIN_PORT", "10000")
@@ -204,7 +208,19 @@ impl Process {
     /// # Errors
     ///
     /// [`Error::Start`] when it does not end within the two seconds core grants.
-    pub async fn shutdown(mut self) -> Result<(ExitStatus, String, String), Error> {
+    pub async fn shutdown(self) -> Result<(ExitStatus, String, String), Error> {
+        self.shutdown_within(Duration::from_secs(2)).await
+    }
+
+    /// As [`Self::shutdown`], with more patience than core has: for a provider under an instrument.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Start`] when it does not end in time.
+    pub async fn shutdown_within(
+        mut self,
+        limit: Duration,
+    ) -> Result<(ExitStatus, String, String), Error> {
         let mut controller =
             proto_plugin::plugin::grpc_controller_client::GrpcControllerClient::new(
                 self.channel.clone(),
@@ -213,7 +229,7 @@ impl Process {
         let _ = controller.shutdown(proto_plugin::plugin::Empty {}).await;
         drop(controller);
         drop(self.channel);
-        let status = tokio::time::timeout(Duration::from_secs(2), self.child.wait())
+        let status = tokio::time::timeout(limit, self.child.wait())
             .await
             .map_err(|_| Error::Start("plugin failed to exit gracefully".into()))?
             .map_err(|error| Error::Start(error.to_string()))?;

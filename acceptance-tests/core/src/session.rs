@@ -244,6 +244,21 @@ impl Core {
         Ok(())
     }
 
+    /// Asks for all schemas again: the size of the answer in bytes.
+    ///
+    /// # Errors
+    ///
+    /// When the call fails.
+    pub async fn schema_size(&mut self) -> Result<usize, Error> {
+        let answer = call!(
+            self,
+            get_provider_schema,
+            "GetProviderSchema",
+            wire::get_provider_schema::Request {}
+        )?;
+        Ok(prost::Message::encoded_len(&answer))
+    }
+
     fn resource(&self, type_name: &str) -> Result<Schema, Error> {
         find(&self.schemas.resources, type_name)
     }

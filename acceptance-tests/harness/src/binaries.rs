@@ -15,13 +15,15 @@ pub fn repository() -> &'static Path {
     })
 }
 
-/// The two programs of this repository.
+/// The programs of this repository.
 #[derive(Clone, Debug)]
 pub struct Binaries {
     /// `terraform-provider-managedk8s`.
     pub provider: PathBuf,
     /// `sandbox`.
     pub sandbox: PathBuf,
+    /// `terraform-provider-corner`, which costs nothing but the framework.
+    pub corner: PathBuf,
 }
 
 impl Binaries {
@@ -43,7 +45,7 @@ impl Binaries {
         Ok(FOUND.get_or_init(|| built).clone())
     }
 
-    /// Builds both with cargo; `release` as users get them.
+    /// Builds them with cargo; `release` as users get them.
     ///
     /// # Errors
     ///
@@ -57,6 +59,8 @@ impl Binaries {
             "terraform-provider-managedk8s",
             "--package",
             "sandbox",
+            "--package",
+            "corner",
         ]);
         if release {
             cargo.arg("--release");
@@ -83,6 +87,7 @@ impl Binaries {
         Self {
             provider: name("terraform-provider-managedk8s"),
             sandbox: name("sandbox"),
+            corner: name("terraform-provider-corner"),
         }
     }
 }

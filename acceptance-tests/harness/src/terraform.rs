@@ -82,7 +82,9 @@ impl Terraform {
         let folder = folder.into();
         std::fs::create_dir_all(&folder).map_err(Error::file(&folder))?;
         let mirror = folder.join(".mirror");
-        install(&mirror, &binaries.provider)?;
+        for address in PROVIDER_ADDRESSES {
+            install(&mirror, address, &binaries.provider)?;
+        }
         let settings = folder.join(".terraformrc");
         let text = format!(
             "disable_checkpoint = true\nprovider_installation {{\n  filesystem_mirror {{\n    path = \"{}\"\n  }}\n}}\n",
@@ -105,6 +107,15 @@ impl Terraform {
             program,
             environment,
         })
+    }
+
+    /// Installs another provider, by its source address with host.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::File`] when its file cannot be laid out.
+    pub fn install(&self, address: &str, provider: &Path) -> Result<(), Error> {
+        install(&self.folder.join(".mirror"), address, provider)
     }
 
     /// The working folder.
@@ -243,7 +254,7 @@ impl Terraform {
 
 /// Lays the provider out as a filesystem mirror. A link, not a copy: the debug binary is large, and every test has a
 /// mirror of its own.
-fn install(mirror: &Path, provider: &Path) -> Result<(), Error> {
+fn install(mirror: &Path, address: &str, provider: &Path) -> Result<(), Error> {
     let architecture = match std::env::consts::ARCH {
         "x86_64" => "amd64",
         "aarch64" => "arm64",
@@ -254,20 +265,18 @@ fn install(mirror: &Path, provider: &Path) -> Result<(), Error> {
         std::env::consts::OS.replace("macos", "darwin")
     );
     let version = env!("CARGO_PKG_VERSION");
+    let (_, name) = address.rsplit_once('/').unwrap_or(("", address));
     let name = format!(
-        "terraform-provider-managedk8s_v{version}{}",
+        "terraform-provider-{name}_v{version}{}",
         std::env::consts::EXE_SUFFIX
     );
-    for address in PROVIDER_ADDRESSES {
-        let folder = mirror.join(address).join(version).join(&platform);
-        std::fs::create_dir_all(&folder).map_err(Error::file(&folder))?;
-        let target = folder.join(&name);
-        if target.exists() {
-            std::fs::remove_file(&target).map_err(Error::file(&target))?;
-        }
-        std::fs::hard_link(provider, &target)
-            .or_else(|_| std::fs::copy(provider, &target).map(|_| ()))
-            .map_err(Error::file(provider))?;
+    let folder = mirror.join(address).join(version).join(&platform);
+    std::fs::create_dir_all(&folder).map_err(Error::file(&folder))?;
+    let target = folder.join(&name);
+    if target.exists() {
+        std::fs::remove_file(&target).map_err(Error::file(&target))?;
     }
-    Ok(())
+    std::fs::hard_link(provider, &target)
+        .or_else(|_| std::fs::copy(provider, &target).map(|_| ()))
+        .map_err(Error::file(provider))
 }

@@ -98,6 +98,23 @@ impl Core {
         Ok(plan)
     }
 
+    /// One PlanResourceChange, without the validation before it and the second plan of a replacement.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::plan`].
+    pub async fn plan_only(
+        &mut self,
+        type_name: &str,
+        prior: Option<&Instance>,
+        config: &Json,
+    ) -> Result<Plan, Error> {
+        let ty = self.resource(type_name)?.ty();
+        let config = Value::from_json(config, &ty).map_err(Error::Usage)?;
+        let private = prior.map(|prior| prior.private.clone()).unwrap_or_default();
+        self.ask_plan(type_name, prior, &config, private).await
+    }
+
     pub(super) async fn ask_plan(
         &mut self,
         type_name: &str,

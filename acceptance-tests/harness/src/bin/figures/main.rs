@@ -2,6 +2,7 @@
 //!
 //! Counts and sizes are exact; times are only worth the ratios between rows of one run.
 
+mod framework;
 mod life;
 mod start;
 mod table;
@@ -21,9 +22,23 @@ struct Options {
     /// Write the table to docs/figures.md as well
     #[arg(long)]
     write: bool,
+    /// Measure one part only
+    #[arg(long, conflicts_with = "write")]
+    only: Option<Part>,
     /// Measure the debug build, which is quicker to make and slower to run
     #[arg(long)]
     debug: bool,
+}
+
+/// A part of the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Part {
+    /// Starts of the process.
+    Start,
+    /// The framework, by its smallest resource.
+    Framework,
+    /// One life of a cluster.
+    Life,
 }
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -54,10 +69,19 @@ async fn run(options: &Options) -> Result<()> {
         format!("{:.1} MB", size as f64 / 1e6),
         "under 20 MB",
     );
-    eprintln!("starting the provider 20 times ...");
-    start::measure(&binaries, &mut table).await?;
-    eprintln!("one life of a cluster on the sandbox ...");
-    life::measure(&binaries, &mut table).await?;
+    let wanted = |part| options.only.is_none_or(|only| only == part);
+    if wanted(Part::Start) {
+        eprintln!("starting the provider 20 times ...");
+        start::measure(&binaries, &mut table).await?;
+    }
+    if wanted(Part::Framework) {
+        eprintln!("a thousand instances of the smallest resource ...");
+        framework::measure(&binaries, &mut table).await?;
+    }
+    if wanted(Part::Life) {
+        eprintln!("one life of a cluster on the sandbox ...");
+        life::measure(&binaries, &mut table).await?;
+    }
     let command = if options.debug {
         "cargo figures --debug"
     } else {

@@ -140,7 +140,11 @@
 //! - A schema is built when first needed, once; its encoded form is kept.
 //! - Objects are trees of [`Dynamic`] values; structs are made of them where handlers ask.
 //!   Nothing is guessed: a struct that disagrees with its schema is refused with all places.
-//! - State stores are not offered: these calls answer that there are none.
+//! - State stores are not offered. Terraform has them behind an experiment, and OpenTofu does not call them, so that their
+//!   meaning may still change. No store is announced, and each of their calls (validate, configure, read and write bytes,
+//!   lock, unlock, list, delete) answers a diagnostic that says so, never a gRPC status, which would look like a crash.
+//!
+//! The [`guide`] goes on from here.
 
 // Lets the derive macro's `::framework` paths work inside this crate.
 extern crate self as framework;
@@ -151,6 +155,9 @@ mod diagnostics;
 pub mod docs;
 mod ephemeral;
 mod function;
+pub mod guide {
+    #![doc = include_str!("guide.md")]
+}
 mod list;
 mod log;
 pub mod modifiers;

@@ -6,6 +6,7 @@ mod data;
 mod ephemeral;
 mod functions;
 mod list;
+mod note;
 mod provider;
 mod section;
 mod store;

@@ -55,6 +55,7 @@ impl Provider for Corner {
         vec![
             Arc::new(crate::thing::Thing),
             Arc::new(crate::section::Section),
+            Arc::new(crate::note::Note),
         ]
     }
 

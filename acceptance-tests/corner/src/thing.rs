@@ -91,16 +91,14 @@ fn fill(model: &mut Model, revision: i64) {
 
 impl Thing {
     async fn wait_if_asked(model: &Model, cancel: &CancellationToken) -> bool {
-        if model
-            .behaviour
-            .as_known()
-            .is_none_or(|behaviour| behaviour != "slow")
-        {
-            return false;
-        }
+        let time = match model.behaviour.as_known().map(String::as_str) {
+            Some("slow") => Duration::from_mins(1),
+            Some("three seconds") => Duration::from_secs(3),
+            _ => return false,
+        };
         tokio::select! {
             () = cancel.cancelled() => true,
-            () = tokio::time::sleep(Duration::from_mins(1)) => false,
+            () = tokio::time::sleep(time) => false,
         }
     }
 }

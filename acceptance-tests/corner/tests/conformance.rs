@@ -266,3 +266,83 @@ async fn an_unknown_provider_block_keeps_state_and_puts_off_what_needs_an_answer
         }
     }
 }
+
+/// A refresh that fails says so; that something is gone needs certainty.
+#[tokio::test]
+async fn a_failing_refresh_is_an_error_and_never_absence() {
+    let (mut core, dir) = start().await;
+    let plan = core.plan(THING, None, &json!({ "name": "f" })).await;
+    let made = core
+        .apply(&plan.expect("it plans"))
+        .await
+        .expect("it applies");
+    let made = made.instance.expect("made");
+    let file = dir.path().join("f");
+    std::fs::remove_file(&file).expect("there");
+    std::fs::create_dir(&file).expect("something that is no file");
+    let refused = core.refresh(THING, &made).await;
+    let Err(Error::Diagnostics { diagnostics, .. }) = refused else {
+        panic!("{refused:?}");
+    };
+    assert!(
+        diagnostics
+            .iter()
+            .any(|one| one.summary == "file not accessible")
+    );
+    std::fs::remove_dir(&file).expect("there");
+    assert_eq!(core.refresh(THING, &made).await.expect("it reads"), None);
+}
+
+/// Core opens the broker's stream and brokers nothing.
+#[tokio::test]
+async fn the_broker_is_served_and_silent() {
+    use proto_plugin::plugin::{ConnInfo, grpc_broker_client::GrpcBrokerClient};
+    let process = Process::launch(&Launch::new(CORNER))
+        .await
+        .expect("it starts");
+    let mut broker = GrpcBrokerClient::new(process.channel.clone());
+    let nothing = tokio_stream::pending::<ConnInfo>();
+    let stream = broker.start_stream(nothing).await.expect("it is served");
+    let mut stream = stream.into_inner();
+    let silent =
+        tokio::time::timeout(std::time::Duration::from_millis(100), stream.message()).await;
+    assert!(silent.is_err());
+    let (status, _, _) = process
+        .shutdown()
+        .await
+        .expect("an open stream holds nothing up");
+    assert!(status.success());
+}
+
+/// go-plugin takes a line for JSON only if its time has six digits; it tears lines above 64 KiB apart.
+#[tokio::test]
+async fn log_lines_keep_go_plugins_form() {
+    let launch = Launch::new(CORNER).env("TF_LOG_PROVIDER", "trace");
+    let mut core = Core::start(&launch).await.expect("it starts");
+    let dir = tempfile::tempdir().expect("a directory");
+    let configured = core.configure(&json!({ "directory": dir.path() })).await;
+    configured.expect("it is configured");
+    let config = json!({ "name": "l", "secret_wo": "x".repeat(200_000) });
+    let plan = core.plan(THING, None, &config).await.expect("it plans");
+    core.apply(&plan).await.expect("it applies");
+    let process = core.process.take().expect("it was started");
+    drop(core);
+    let (_, log, _) = process.shutdown().await.expect("it ends");
+    assert!(
+        log.contains("\"password\":\"xxx"),
+        "the long value is logged"
+    );
+    for line in log.lines() {
+        assert!(line.len() < 64 << 10, "{} bytes", line.len());
+        let record: serde_json::Value = serde_json::from_str(line).expect("JSON");
+        let time = record["@timestamp"].as_str().expect("a text");
+        let (_, fraction) = time.split_once('.').expect("a fraction");
+        let digits = fraction.bytes().take_while(u8::is_ascii_digit).count();
+        assert_eq!(digits, 6, "{time}");
+        let level = record["@level"].as_str().expect("a text");
+        assert!(
+            ["trace", "debug", "info", "warn", "error"].contains(&level),
+            "{level}"
+        );
+    }
+}

@@ -61,7 +61,7 @@ fn without_the_cookie_it_says_what_it_is() {
 
 #[tokio::test]
 async fn the_handshake_line_has_six_fields_whatever_the_versions() {
-    for versions in ["5,6", "6,5", "6", "5", ""] {
+    for versions in ["5,6", "6,5", "6", "5", "", "none of them"] {
         let mut launch = Launch::new(CORNER);
         versions.clone_into(&mut launch.versions);
         let process = Process::launch(&launch).await.expect("it starts");
@@ -334,6 +334,16 @@ async fn reattached_configurations_do_not_mix() {
     assert!(!Path::new(address).exists(), "the socket is removed");
 }
 
+/// The time that a process has had of a processor, whatever else the machine does.
+fn busy(pid: u32) -> Duration {
+    let threads = std::fs::read_dir(format!("/proc/{pid}/task")).expect("readable");
+    let of = |thread: std::fs::DirEntry| {
+        let text = std::fs::read_to_string(thread.path().join("schedstat")).ok()?;
+        text.split(' ').next()?.parse::<u64>().ok()
+    };
+    Duration::from_nanos(threads.flatten().filter_map(of).sum())
+}
+
 /// The best of several starts: a slow one is the machine's, a slow best is ours. The crypto
 /// library's own entropy alone would take 37 ms.
 #[tokio::test]
@@ -341,12 +351,11 @@ async fn a_start_is_quick_and_small() {
     let mut best = Duration::MAX;
     let mut resident = u64::MAX;
     for _ in 0..10 {
-        let start = Instant::now();
         let process = Process::launch(&Launch::new(CORNER))
             .await
             .expect("it starts");
-        best = best.min(start.elapsed());
         let pid = process.child.id().expect("it runs");
+        best = best.min(busy(pid));
         let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("readable");
         let kib = status
             .lines()

@@ -630,7 +630,7 @@ async fn calls_that_terraform_hardly_makes_work_on_a_fresh_process() {
         .iter()
         .map(|one| one.type_name.as_str())
         .collect();
-    assert_eq!(names, ["corner_section", THING]);
+    assert_eq!(names, ["corner_note", "corner_section", THING]);
     assert_eq!(metadata.actions[0].type_name, "corner_count");
     assert!(
         metadata
@@ -680,7 +680,7 @@ async fn calls_that_terraform_hardly_makes_work_on_a_fresh_process() {
     assert!(
         answer.diagnostics[0]
             .detail
-            .contains("It has: corner_section, corner_thing.")
+            .contains("It has: corner_note, corner_section, corner_thing.")
     );
     assert_eq!(answer.private, "kept");
     let request = wire::get_states::Request {

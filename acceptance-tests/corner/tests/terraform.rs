@@ -380,3 +380,121 @@ fn terraform_test_runs() {
     let text = workspace.succeed(&["test", "-no-color"]);
     assert!(text.contains("2 passed, 0 failed"), "{text}");
 }
+
+/// Nothing that terraform writes holds a write-only value, and private data comes back at every step.
+#[test]
+fn write_only_values_are_in_no_file_and_private_data_goes_round() {
+    let body = |version: u8, secret: &str| {
+        format!(
+            "resource \"corner_thing\" \"a\" {{\n  name = \"a\"\n  secret_wo = \"{secret}\"\n  \
+             secret_wo_version = {version}\n}}\n"
+        )
+    };
+    let workspace = Workspace::new(&body(1, "swordfish"));
+    workspace.succeed(&["plan", "-no-color", "-out=first.plan"]);
+    workspace.succeed(&["apply", "-no-color", "first.plan"]);
+    let private = |workspace: &Workspace| {
+        workspace.instance()["private"]
+            .as_str()
+            .expect("private data")
+            .to_owned()
+    };
+    let first = private(&workspace);
+    assert_eq!(workspace.plan(), 0);
+    workspace.succeed(&["apply", "-refresh-only", "-auto-approve", "-no-color"]);
+    assert_eq!(private(&workspace), first, "a refresh keeps it");
+    workspace.write(&body(2, "sardine"));
+    workspace.apply();
+    assert!(!private(&workspace).is_empty());
+    for file in [
+        "terraform.tfstate",
+        "terraform.tfstate.backup",
+        "first.plan",
+    ] {
+        let bytes = std::fs::read(workspace.path(file)).expect("readable");
+        for secret in ["swordfish", "sardine"] {
+            let found = bytes
+                .windows(secret.len())
+                .any(|part| part == secret.as_bytes());
+            assert!(!found, "{secret} is in {file}");
+        }
+    }
+}
+
+/// An ephemeral resource is renewed while something that needs it is at work, and closed in the end.
+#[test]
+fn ephemerals_are_renewed_by_terraform() {
+    let workspace = Workspace::new(
+        "ephemeral \"corner_lease\" \"l\" {\n  name    = \"l\"\n  seconds = 1\n}\n\
+         resource \"corner_thing\" \"a\" {\n  name = \"a\"\n  secret_wo = ephemeral.corner_lease.l.token\n  \
+         secret_wo_version = 1\n  behaviour = \"three seconds\"\n}\n",
+    );
+    let watch = workspace.path("store/lease-l");
+    let mut child = workspace
+        .command(&["apply", "-auto-approve", "-no-color"])
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("terraform is installed");
+    wait_until("it is renewed", || {
+        std::fs::read_to_string(&watch).is_ok_and(|text| text.starts_with("renewed"))
+    });
+    assert!(child.wait().expect("it ends").success());
+    assert_eq!(std::fs::read_to_string(&watch).expect("there"), "closed");
+}
+
+/// How often the binary is started and asked for its schema; terraform makes no more of it than it must.
+#[test]
+fn starts_and_schema_calls_stay_few() {
+    let workspace = Workspace::new(
+        "resource \"corner_thing\" \"a\" {\n  count = 5\n  name = \"a${count.index}\"\n}\n",
+    );
+    let log = |arguments: &[&str]| {
+        let output = workspace
+            .command(arguments)
+            .env("TF_LOG_CORE", "trace")
+            .output()
+            .expect("terraform is installed");
+        let text = text(&output);
+        assert!(output.status.success(), "{text}");
+        let count = |needle: &str| text.matches(needle).count();
+        (
+            count("starting plugin: path="),
+            count("GRPCProvider.v6: GetProviderSchema\n"),
+            count("GRPCProvider.v6: PlanResourceChange"),
+        )
+    };
+    let (starts, schemas, plans) = log(&["plan", "-no-color"]);
+    assert!(starts <= 3, "{starts} starts of a plan");
+    assert!(schemas <= 3, "{schemas} schema calls of a plan");
+    assert_eq!(plans, 5);
+    let (starts, schemas, plans) = log(&["apply", "-auto-approve", "-no-color"]);
+    assert!(starts <= 4, "{starts} starts of an apply");
+    assert!(schemas <= 4, "{schemas} schema calls of an apply");
+    assert_eq!(plans, 10);
+}
+
+/// Configurations with blocks, `dynamic` among them.
+#[test]
+fn blocks_are_written_without_equals_signs() {
+    let workspace = Workspace::new(
+        "resource \"corner_section\" \"s\" {\n  name = \"s\"\n  owner {\n    team = \"one\"\n  }\n  rule {\n    port = 1\n  }\n  \
+         dynamic \"rule\" {\n    for_each = [2, 3]\n    content {\n      port = rule.value\n      range {\n        \
+         cidrs = [\"10.0.0.0/8\"]\n      }\n    }\n  }\n  zone \"left\" {}\n}\n\
+         output \"ports\" { value = corner_section.s.rule[*].port }\n",
+    );
+    workspace.apply();
+    assert_eq!(workspace.plan(), 0);
+    let ports = workspace.succeed(&["output", "-json", "ports"]);
+    assert_eq!(ports.trim(), "[1,2,3]");
+    workspace.write("resource \"corner_section\" \"s\" {\n  name = \"s\"\n  owner {\n    team = \"one\"\n  }\n}\n");
+    let text = workspace.fail(&["validate", "-no-color"]);
+    assert!(
+        text.contains("At least 1 \"rule\" blocks are required"),
+        "{text}"
+    );
+    workspace.write(
+        "resource \"corner_section\" \"s\" {\n  name = \"s\"\n  owner {\n    team = \"two\"\n  }\n  rule {}\n}\n",
+    );
+    let text = workspace.apply();
+    assert!(text.contains("1 added, 0 changed, 1 destroyed"), "{text}");
+}

@@ -10,8 +10,35 @@ const KEY: &str = "MDEyMzQ1Njc4OWFiY2RlZmdoaWprbG1ub3BxcnN0dXY=";
 /// The examples that read a cluster which must exist.
 const NEED_A_CLUSTER: [&str; 1] = ["data-sources/managedk8s_cluster/data-source.tf"];
 
-/// The kinds whose language Terraform 1.11 does not have; the protocol suite drives them.
-const NEWER_LANGUAGE: [&str; 3] = ["import-by-identity.tf", "actions/", "list-resources/"];
+/// The kinds whose language came after Terraform 1.11, and with which minor; OpenTofu has none of it but the first. The
+/// protocol suite drives what is behind them on every version.
+const NEWER_LANGUAGE: [(&str, u32); 3] = [
+    ("import-by-identity.tf", 12),
+    ("actions/", 14),
+    ("list-resources/", 14),
+];
+
+/// Whether the program at hand has the language of an example.
+fn understood(name: &str, minor: Option<u32>) -> bool {
+    let needs = NEWER_LANGUAGE.iter().find(|(part, _)| name.contains(part));
+    needs.is_none_or(|(_, needs)| minor.is_some_and(|minor| minor >= *needs))
+}
+
+/// The minor of the terraform 1 at hand; `None` for another program.
+async fn minor(terraform: &Terraform) -> Result<Option<u32>, Error> {
+    let done = terraform.run(["version", "-json"]).await?.expect_code(0)?;
+    let version: serde_json::Value = serde_json::from_str(&done.stdout).unwrap_or_default();
+    let text = version["terraform_version"].as_str().unwrap_or_default();
+    let tofu = terraform
+        .run(["version"])
+        .await?
+        .stdout
+        .contains("OpenTofu");
+    let minor = text
+        .strip_prefix("1.")
+        .and_then(|rest| rest.split('.').next()?.parse().ok());
+    Ok(minor.filter(|_| !tofu))
+}
 
 fn example(path: &str) -> String {
     let path = repository().join("examples").join(path);
@@ -29,7 +56,10 @@ fn files(folder: &Path, found: &mut Vec<PathBuf>) {
     for path in entries {
         if path.is_dir() {
             files(&path, found);
-        } else if path.extension().is_some_and(|extension| extension == "tf") {
+        } else if path
+            .extension()
+            .is_some_and(|extension| extension == "tf" || extension == "hcl")
+        {
             found.push(path);
         }
     }
@@ -52,7 +82,11 @@ fn folder(binaries: &Binaries, path: &Path) -> Result<Terraform, Error> {
 
 /// The files that together are a configuration: the example, the provider block, and the cluster that it refers to.
 fn configuration(name: &str) -> Vec<(&'static str, String)> {
-    let text = example(name);
+    let mut text = example(name);
+    if let Some(folder) = name.strip_suffix("import-by-identity.tf") {
+        // What is imported is the resource beside it.
+        text.push_str(&example(&format!("{folder}resource.tf")));
+    }
     let mut all = Vec::new();
     if name != "provider/provider.tf" && !text.contains("required_providers") {
         all.push(("provider.tf", example("provider/provider.tf")));
@@ -62,7 +96,12 @@ fn configuration(name: &str) -> Vec<(&'static str, String)> {
         let cluster = example("resources/managedk8s_cluster/resource.tf");
         all.push(("cluster.tf", cluster));
     }
-    all.push(("main.tf", text));
+    let main = if name.ends_with(".tfquery.hcl") {
+        "main.tfquery.hcl"
+    } else {
+        "main.tf"
+    };
+    all.push((main, text));
     all
 }
 
@@ -76,17 +115,20 @@ async fn every_example_plans() -> Result<(), Error> {
     for path in &found {
         let name = path.strip_prefix(&root).unwrap_or(path);
         let name = name.display().to_string();
-        if NEWER_LANGUAGE.iter().any(|part| name.contains(part)) {
-            continue;
-        }
         // One at a time: each holds a copy of the provider.
         let work = tempfile::tempdir().expect("a folder");
         let terraform = folder(&binaries, work.path())?;
+        if !understood(&name, minor(&terraform).await?) {
+            continue;
+        }
         for (file, text) in configuration(&name) {
             terraform.write(file, &text)?;
         }
         terraform.init().await?;
-        let command: &[&str] = if NEED_A_CLUSTER.contains(&name.as_str()) {
+        let command: &[&str] = if name.ends_with(".tfquery.hcl") {
+            &["validate", "-query", "-no-color"]
+        } else if NEED_A_CLUSTER.contains(&name.as_str()) || name.ends_with("import-by-identity.tf")
+        {
             &["validate", "-no-color"]
         } else {
             &["plan", "-no-color", "-input=false"]

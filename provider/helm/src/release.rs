@@ -20,6 +20,7 @@ mod options;
 mod record;
 mod store;
 mod summary;
+mod test;
 mod uninstall;
 mod wait;
 

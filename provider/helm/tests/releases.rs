@@ -9,7 +9,8 @@ use std::time::{Duration, SystemTime};
 
 use helm::chart::File;
 use helm::release::{
-    Deviation, DriftOptions, Error, Options, Release, ReleaseId, Status, UninstallOptions, Wait,
+    Deviation, DriftOptions, Error, Options, Phase, Release, ReleaseId, Status, UninstallOptions,
+    Wait,
 };
 use helm::{Chart, ClusterError, Releases};
 use serde_json::{Map, Value, json};
@@ -243,6 +244,51 @@ async fn hooks_run_by_weight_and_are_tidied_up() {
         bed.cluster.writes(),
         ["apply Job early", "delete Job early", "apply ConfigMap a"]
     );
+}
+
+#[tokio::test]
+async fn tests_run_when_they_are_asked_for_and_leave_their_outcome() {
+    let bed = Bed::new();
+    let test = |name: &str| {
+        chart(&[
+            ("a.yaml", &config_map("a")),
+            ("t.yaml", &job(name, "{helm.sh/hook: test}")),
+        ])
+    };
+    let options = Options::default();
+    let missing = bed.releases.test(&bed.id, &options, &bed.cancel).await;
+    assert!(matches!(missing, Err(Error::NotFound(_))));
+    bed.deploy(&test("works")).await;
+    assert_eq!(bed.cluster.writes(), ["apply ConfigMap a"]);
+    let tested = bed
+        .releases
+        .test(&bed.id, &options, &bed.cancel)
+        .await
+        .expect("a test that passes");
+    assert_eq!(
+        bed.cluster.writes(),
+        ["delete Job works", "apply Job works"]
+    );
+    assert_eq!(tested.hooks[0].phase, Phase::Succeeded);
+    let last = bed
+        .releases
+        .last(&bed.id, &bed.cancel)
+        .await
+        .expect("a record")
+        .expect("a release");
+    assert!(last.hooks[0].completed_at.is_some() && last.info.status == Status::Deployed);
+
+    bed.deploy(&test("fails")).await;
+    let failed = bed.releases.test(&bed.id, &options, &bed.cancel).await;
+    assert!(matches!(failed, Err(Error::Hook { .. })));
+    let last = bed
+        .releases
+        .last(&bed.id, &bed.cancel)
+        .await
+        .expect("a record")
+        .expect("a release");
+    assert_eq!(last.hooks[0].phase, Phase::Failed);
+    assert_eq!(last.info.status, Status::Deployed);
 }
 
 #[tokio::test]

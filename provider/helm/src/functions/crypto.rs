@@ -1,6 +1,7 @@
 //! Passwords, ciphers, keys and certificates.
 
 mod der;
+mod dsa;
 mod keys;
 mod x509;
 
@@ -54,7 +55,7 @@ pub(super) static TABLE: &[Function] = &[
             "" | "rsa" => Key::rsa(run, 4096).map_or_else(|error| error, |key| key.pem()),
             "ecdsa" => Key::p256(run).pem(),
             "ed25519" => Key::ed25519(run).pem(),
-            "dsa" => "failed to generate private key: DSA is not supported".to_owned(),
+            "dsa" => dsa::generate(run),
             other => format!("Unknown type {other}"),
         }))
     }),

@@ -142,7 +142,7 @@ impl Writer<'_> {
         {
             Ok(_) => Ok(()),
             Err(ClusterError::Invalid { causes, .. }) if immutable(&causes) => {
-                if !self.options.replace_immutable {
+                if !self.options.replace_immutable || holds_data(object) {
                     return Err(Error::Immutable {
                         object: Box::new(object.reference.clone()),
                         causes,
@@ -264,8 +264,92 @@ enum Fate {
 /// The API has no reason word of its own for this: immutable fields are forbidden or invalid, and
 /// only the text of an invalid one says why.
 fn immutable(causes: &[FieldCause]) -> bool {
+    const WORDS: &[&str] = &[
+        "field is immutable",
+        "cannot change roleRef",
+        "may not change once set",
+        "may not be changed",
+    ];
     causes.iter().any(|cause| {
-        cause.reason == "FieldValueForbidden" && cause.field.starts_with("spec")
-            || cause.message.contains("field is immutable")
+        let forbidden = cause.reason == "FieldValueForbidden";
+        forbidden && (cause.field.starts_with("spec") || cause.message.contains("updates to "))
+            || WORDS.iter().any(|words| cause.message.contains(words))
     })
+}
+
+/// Kinds that hold what cannot be made again: they are never deleted for a field's sake.
+fn holds_data(object: &Object) -> bool {
+    const KINDS: &[&str] = &[
+        "CustomResourceDefinition",
+        "Namespace",
+        "PersistentVolume",
+        "PersistentVolumeClaim",
+    ];
+    KINDS.contains(&object.reference.kind.as_str()) || kept(&object.value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn immutable_fields_are_known_by_what_servers_say() {
+        let cause = |reason: &str, field: &str, message: &str| FieldCause {
+            reason: reason.to_owned(),
+            field: field.to_owned(),
+            message: message.to_owned(),
+        };
+        for (cause, expected) in [
+            (
+                cause(
+                    "FieldValueInvalid",
+                    "spec.selector",
+                    "Invalid value: ...: field is immutable",
+                ),
+                true,
+            ),
+            (
+                cause(
+                    "FieldValueForbidden",
+                    "spec",
+                    "Forbidden: updates to statefulset spec for fields other than ...",
+                ),
+                true,
+            ),
+            (
+                cause(
+                    "FieldValueForbidden",
+                    "parameters",
+                    "Forbidden: updates to parameters are forbidden.",
+                ),
+                true,
+            ),
+            (
+                cause(
+                    "FieldValueInvalid",
+                    "roleRef",
+                    "Invalid value: ...: cannot change roleRef",
+                ),
+                true,
+            ),
+            (
+                cause("FieldValueForbidden", "metadata.name", "Forbidden: no"),
+                false,
+            ),
+            (
+                cause(
+                    "FieldValueInvalid",
+                    "spec.replicas",
+                    "Invalid value: -1: must be greater than 0",
+                ),
+                false,
+            ),
+        ] {
+            assert_eq!(
+                immutable(std::slice::from_ref(&cause)),
+                expected,
+                "{cause:?}"
+            );
+        }
+    }
 }

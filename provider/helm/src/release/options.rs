@@ -56,7 +56,8 @@ pub struct Options {
     pub create_namespace: bool,
     /// Takes fields over from other managers instead of failing.
     pub force_conflicts: bool,
-    /// Deletes and creates an object whose change the API refuses for an immutable field.
+    /// Deletes and creates an object whose change the API refuses for an immutable field; never what
+    /// holds data: volumes, claims, namespaces, CRDs, and what the resource policy keeps.
     pub replace_immutable: bool,
     /// Takes objects over that exist without the release's marks.
     pub take_ownership: bool,

@@ -143,6 +143,10 @@ impl Decoder {
                 _ => {}
             }
         }
+        let tab = |line: &str| line.trim_start_matches(' ').starts_with('\t');
+        if documents.is_empty() && source.lines().any(tab) {
+            return Err(fault("found character that cannot start any token"));
+        }
         Ok(documents)
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use base64::Engine as _;
@@ -49,6 +49,23 @@ impl Oracle {
             }
         }
         answers
+    }
+
+    /// What helm makes of a chart with a values file of its folder.
+    pub fn template(&self, chart: &Path, values: &str) -> Result<String, String> {
+        let output = Command::new(&self.program)
+            .arg("template")
+            .arg(chart)
+            .arg("-f")
+            .arg(chart.join(values))
+            .env("TZ", "UTC")
+            .output()
+            .expect("helm runs");
+        if output.status.success() {
+            Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+        } else {
+            Err(String::from_utf8_lossy(&output.stderr).into_owned())
+        }
     }
 
     fn run(&self, probes: &BTreeMap<String, &str>) -> Result<BTreeMap<String, Vec<u8>>, String> {

@@ -70,6 +70,11 @@ fn essence(message: &str) -> String {
 }
 
 fn check(probes: Vec<String>, refused_sample: usize) {
+    check_up_to(0, probes, refused_sample);
+}
+
+/// As many differences as `allowed` are told and forgiven.
+fn check_up_to(allowed: usize, probes: Vec<String>, refused_sample: usize) {
     let Some(oracle) = Oracle::from_environment() else {
         eprintln!("skipped: MANAGEDK8S_HELM is not set");
         return;
@@ -130,7 +135,11 @@ fn check(probes: Vec<String>, refused_sample: usize) {
         differences.len(),
         probes::seed(),
     );
-    assert!(differences.is_empty(), "{}", differences.join("\n"));
+    if differences.len() <= allowed {
+        eprintln!("{}", differences.join("\n"));
+        return;
+    }
+    panic!("{}", differences.join("\n"));
 }
 
 #[test]
@@ -148,7 +157,75 @@ fn generated_probes_agree() {
 
 #[test]
 fn yaml_round_trips_agree() {
-    check(probes::yaml(400), 20);
+    check(probes::yaml(budget(400)), 20);
+}
+
+#[test]
+fn broken_texts_are_read_alike() {
+    // On garbage our reader and go-yaml part ways now and then; one in two hundred is the bound.
+    let texts = probes::texts(budget(900));
+    check_up_to(texts.len() / 200, texts, 20);
+}
+
+#[test]
+fn nested_templates_agree() {
+    check(probes::templates(budget(300)), 40);
+}
+
+/// How many random cases: a fixed number, times `MANAGEDK8S_FUZZ` for a longer run.
+fn budget(count: usize) -> usize {
+    let factor = std::env::var("MANAGEDK8S_FUZZ").ok();
+    count * factor.and_then(|factor| factor.parse().ok()).unwrap_or(1)
+}
+
+/// Random defaults under random values of a user, with a subchart and globals.
+#[test]
+fn values_merge_alike() {
+    let Some(oracle) = Oracle::from_environment() else {
+        eprintln!("skipped: MANAGEDK8S_HELM is not set");
+        return;
+    };
+    let template = "v: {{ .Values | toJson | b64enc }}\n";
+    for round in 0..budget(12) {
+        let seed = probes::seed().wrapping_mul(1_000_003) + round as u64;
+        let [defaults, given] = probes::values(seed);
+        let files = [
+            ("Chart.yaml", "apiVersion: v2\nname: top\nversion: 1.0.0\n"),
+            ("values.yaml", defaults.as_str()),
+            ("given.yaml", given.as_str()),
+            ("templates/x.yaml", template),
+            (
+                "charts/sub/Chart.yaml",
+                "apiVersion: v2\nname: sub\nversion: 1.0.0\n",
+            ),
+            (
+                "charts/sub/values.yaml",
+                "k: {own: 1, list: [1]}\nglobal: {g: sub, h: 2}\n",
+            ),
+            ("charts/sub/templates/x.yaml", template),
+        ];
+        let folder = tempfile::tempdir().expect("a scratch folder");
+        for (name, text) in files {
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+            std::fs::write(path, text).expect("a file");
+        }
+        let ours = helm::Chart::load(folder.path())
+            .map_err(|error| error.to_string())
+            .and_then(|chart| {
+                let options = helm::RenderOptions {
+                    values: helm::values::read(given.as_bytes())?,
+                    ..helm::RenderOptions::default()
+                };
+                helm::render(&chart, &options).map_err(|error| error.to_string())
+            })
+            .map(|rendered| rendered.to_template_output());
+        match (ours, oracle.template(folder.path(), "given.yaml")) {
+            (Ok(ours), Ok(theirs)) => assert_eq!(ours, theirs, "seed {seed}"),
+            (Err(_), Err(_)) => {}
+            (ours, theirs) => panic!("seed {seed}: ours {ours:?}, helm {theirs:?}"),
+        }
+    }
 }
 
 /// What our engine makes with keys, the real helm can read.

@@ -5,7 +5,11 @@ pub struct Numbers(u64);
 
 impl Numbers {
     pub fn new() -> Self {
-        Self(seed().wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+        Self::seeded(seed())
+    }
+
+    fn seeded(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
     }
 
     fn next(&mut self) -> u64 {
@@ -599,6 +603,226 @@ pub fn yaml(count: usize) -> Vec<String> {
             )
         })
         .collect()
+}
+
+const YAML: &[&str] = &[
+    "a: ",
+    "b: ",
+    "c:",
+    "\n",
+    "\n",
+    "\n  ",
+    "\n    ",
+    "- ",
+    "- ",
+    "1",
+    "x",
+    "\"q\"",
+    "'s'",
+    "{",
+    "}",
+    "[",
+    "]",
+    ", ",
+    ": ",
+    "|\n  t\n",
+    ">-\n  f\n",
+    "&n ",
+    "*n",
+    "!!str ",
+    "# c\n",
+    "---\n",
+    "? ",
+    "yes",
+    "~",
+    "0x1F",
+    "1_000",
+    "12345678901234567890",
+    "-9007199254740993",
+    "1e3",
+    ".inf",
+    ".NaN",
+    "2001-01-01",
+    "<<: ",
+    "\t",
+    "%",
+    "@",
+    "`",
+    "é",
+    "\"\\x41\\u00e9\"",
+    "\"\\q\"",
+    "'it''s'",
+];
+
+const TOML: &[&str] = &[
+    "a = ",
+    "b = ",
+    "c.d = ",
+    "\n",
+    "\n",
+    "\n",
+    "[t]\n",
+    "[t.u]\n",
+    "[[l]]\n",
+    "1",
+    "-1.5",
+    "\"q\"",
+    "'s'",
+    "true",
+    "[1, 2]",
+    "{x = 1}",
+    "[",
+    "]",
+    "{",
+    "}",
+    ", ",
+    "0x1F",
+    "1_000",
+    "9223372036854775807",
+    "9223372036854775808",
+    "1e3",
+    "inf",
+    "nan",
+    "1979-05-27",
+    "1979-05-27T07:32:00Z",
+    "07:32:00",
+    "\"\"\"m\nl\"\"\"",
+    "",
+    "# c\n",
+    "\"\\u00e9\"",
+    "\"\\q\"",
+    "=",
+    "\"k k\" = ",
+    "é = ",
+];
+
+/// Random texts, mostly broken ones (tags without a value and two ends of a document in a row left out: there our reader is
+/// more patient), through the readers. Whether there is an error must agree, its tail is the
+/// reader's own; `MANAGEDK8S_TAILS` compares that too.
+pub fn texts(count: usize) -> Vec<String> {
+    let mut numbers = Numbers::new();
+    let tails = std::env::var_os("MANAGEDK8S_TAILS").is_some();
+    (0..count)
+        .map(|index| {
+            let (reader, pieces) = match index % 3 {
+                0 => ("fromYaml", YAML),
+                1 => ("fromYamlArray", YAML),
+                _ => ("fromToml", TOML),
+            };
+            let length = 1 + numbers.below(9);
+            let text: String = (0..length).map(|_| numbers.pick(pieces)).collect();
+            let call = format!("{reader} {}", helm_quote(&text));
+            let failed = if reader == "fromYamlArray" {
+                "and (eq (len $r) 1) (kindIs \"string\" (first $r)) (contains \"error\" (toString (first $r)))"
+            } else {
+                "hasKey $r \"Error\""
+            };
+            let shown = if tails { "{{ toJson $r }}" } else { "error" };
+            format!("{{{{ $r := {call} }}}}{{{{ if {failed} }}}}{shown}{{{{ else }}}}{{{{ toJson $r }}}}{{{{ end }}}}")
+        })
+        .collect()
+}
+
+const TESTS: &[&str] = &[
+    ".Values.text",
+    ".Values.missing",
+    "eq 1 2",
+    "and .Values.list 1",
+    "or nil .Values.map",
+    "not .Values.no",
+    "gt 2 1",
+    "hasKey .Values \"text\"",
+    "empty .Values.map",
+    "$",
+    ".",
+];
+
+const SHOWN: &[&str] = &[
+    "{{ .Values.text }}",
+    "{{- .Values.list -}}",
+    "{{ . | kindOf }}",
+    "{{ $v }}",
+    "{{ $v = add $i 1 }}{{ $v }}",
+    "{{ printf \"%v|%5d\" $i 3 }}",
+    " {{- \" t \" -}} ",
+    "{{/* note */}}",
+    "{{- /* note */ -}}",
+    "plain\n",
+    "  \n",
+    "{{ len .Values.list }}",
+    "{{ .Values.map | toYaml | nindent 2 }}",
+    "{{ $.Values.text | quote }}",
+    "{{ (dict \"a\" (list 1 nil)) | toJson }}",
+    "{{ tpl \"{{ .Values.text }}\" $ }}",
+    "{{ `raw {{ }}` }}",
+    "{{ 'x' }}",
+    "{{ 1.50 }}",
+    "{{ 0x1p4 }}",
+];
+
+/// Templates made of blocks inside of blocks.
+pub fn templates(count: usize) -> Vec<String> {
+    let mut numbers = Numbers::new();
+    (0..count)
+        .map(|_| {
+            let mut out = String::from("{{ $v := 0 }}{{ $i := 7 }}");
+            for _ in 0..=numbers.below(4) {
+                block(&mut numbers, 0, false, &mut out);
+            }
+            out
+        })
+        .collect()
+}
+
+fn block(numbers: &mut Numbers, depth: usize, looping: bool, out: &mut String) {
+    let kind = if depth > 3 { 0 } else { numbers.below(9) };
+    let (open, ends) = match kind {
+        0..=3 => {
+            out.push_str(numbers.pick(SHOWN));
+            return;
+        }
+        4 => (format!("{{{{ if {} }}}}", numbers.pick(TESTS)), true),
+        5 => (format!("{{{{- with {} -}}}}", numbers.pick(TESTS)), true),
+        6 => ("{{ range $i, $v := .Values.list }}".to_owned(), false),
+        7 => ("{{ range $i := until 3 }}".to_owned(), false),
+        _ => (
+            "{{ range $k, $v := $.Values.map }}{{ $k }}".to_owned(),
+            false,
+        ),
+    };
+    out.push_str(&open);
+    let inner = looping || !ends;
+    for _ in 0..=numbers.below(2) {
+        block(numbers, depth + 1, inner, out);
+    }
+    if inner && numbers.below(4) == 0 {
+        out.push_str(numbers.pick(&["{{ break }}", "{{ continue }}"]));
+    }
+    if numbers.below(3) == 0 {
+        out.push_str("{{ else }}");
+        block(numbers, depth + 1, looping, out);
+    }
+    out.push_str("{{ end }}");
+}
+
+/// Two random tables of values, as YAML: a chart's and a user's.
+pub fn values(seed: u64) -> [String; 2] {
+    let mut numbers = Numbers::seeded(seed);
+    [(); 2].map(|()| {
+        let mut out = String::from("{\"same\":");
+        tree(&mut numbers, 1, &mut out);
+        for key in ["a", "b1", "sub"] {
+            out.extend([",\"", key, "\":{\"k\":"]);
+            tree(&mut numbers, 2, &mut out);
+            out.push_str(",\"global\":{\"g\":");
+            tree(&mut numbers, 3, &mut out);
+            out.push_str("}}");
+        }
+        out.push_str(",\"global\":{\"g\":");
+        tree(&mut numbers, 3, &mut out);
+        out.push_str("}}");
+        out
+    })
 }
 
 fn text(numbers: &mut Numbers) -> String {

@@ -45,6 +45,13 @@ resource "managedk8s_cluster" "prod" {
     storage_repository = null # that of the system disk
   }
 
+  # The default: control planes share the virtual address of the plan. Where the network lets no address move,
+  # strategy = "external" and the URL of a load balancer in front of them.
+  api = {
+    strategy = "vip"
+    endpoint = "https://10.20.0.20:6443"
+  }
+
   control_plane = {
     os_disk_gb = 64
   }
@@ -138,6 +145,11 @@ ephemeral "managedk8s_kubeconfig" "admin" {
 # No secret inside: kubectl asks the provider's binary for a certificate of minutes when it needs one.
 output "kubeconfig" {
   value = managedk8s_cluster.prod.kubeconfig
+}
+
+# No secret inside either; its first lines say how it is completed with a certificate of minutes.
+output "talosconfig" {
+  value = managedk8s_cluster.prod.talosconfig
 }
 
 output "workers_by_zone" {

@@ -467,3 +467,142 @@ ephemeral "managedk8s_kubeconfig" "admin" {{
     assert!(failed.contains("is not the expected one"), "{failed}");
     Ok(())
 }
+
+/// The Lease as another run would hold it.
+async fn hold_lease(tools: &Tools, holder: &str, seconds: u32, renewed: u32) -> Result {
+    let spec = serde_json::json!({"spec": {
+        "holderIdentity": holder,
+        "leaseDurationSeconds": seconds,
+        "renewTime": format!("2026-01-01T00:00:{renewed:02}.000000Z"),
+    }});
+    let lease = ["-n", "kube-system", "lease", "managedk8s"];
+    let patch = ["--type", "merge", "-p", &spec.to_string()];
+    tools
+        .kubectl(&[&["patch"], &lease[..], &patch[..]].concat())
+        .await?;
+    Ok(())
+}
+
+/// Whoever disturbs nodes of a cluster waits for another run that does: as long as it renews its Lease, and no longer.
+#[tokio::test(flavor = "multi_thread")]
+async fn runs_that_disturb_nodes_take_turns() -> Result {
+    let mut bench = Bench::with_example("devtest").await?;
+    bench.edit("main.tf", "size    = 3", "size    = 5")?;
+    bench.apply().await?;
+    let Some(tools) = bench.tools().await? else {
+        return Ok(());
+    };
+    let file = bench.folder().join("lease.json");
+    let lease = serde_json::json!({
+        "apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
+        "metadata": {"name": "managedk8s", "namespace": "kube-system"},
+    });
+    std::fs::write(&file, lease.to_string())?;
+    tools
+        .kubectl(&["create", "-f", &file.display().to_string()])
+        .await?;
+    hold_lease(&tools, "the-other-run", 5, 0).await?;
+    bench.edit("main.tf", "size    = 5", "size    = 4")?;
+    bench.terraform.env("TF_LOG", "INFO");
+    let other = async {
+        // Longer than the Lease is good without renewal.
+        for second in 1..=10 {
+            tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+            hold_lease(&tools, "the-other-run", 5, second).await?;
+            assert!(bench.vm("alphat-wrk-05").await?.running, "second {second}");
+        }
+        hold_lease(&tools, "", 1, 11).await
+    };
+    let (applied, other) = tokio::join!(bench.apply(), other);
+    other?;
+    let told = applied?.words();
+    assert!(told.contains("another run disturbs nodes"), "{told}");
+    assert!(told.contains("the-other-run"), "{told}");
+    assert!(bench.vm("alphat-wrk-05").await.is_err());
+
+    // One that died is waited for until its Lease expires.
+    hold_lease(&tools, "a-dead-run", 3, 12).await?;
+    bench.edit("main.tf", "size    = 4", "size    = 3")?;
+    let told = bench.apply().await?.words();
+    assert!(told.contains("a-dead-run"), "{told}");
+    assert!(bench.vm("alphat-wrk-04").await.is_err());
+    let lease = tools
+        .get(&["-n", "kube-system", "lease", "managedk8s"])
+        .await?;
+    assert_eq!(lease["spec"]["holderIdentity"], "", "it was given back");
+
+    // A dead cluster has no Lease to wait for.
+    hold_lease(&tools, "the-other-run", 3600, 13).await?;
+    for name in bench.vm_names().await? {
+        bench.admin().power(&name, false).await?;
+    }
+    bench.destroy().await
+}
+
+/// A load balancer of somebody else's in front of the control planes, played by the only one of them.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_api_can_stand_behind_another_address() -> Result {
+    const EXTERNAL: &str = "api = { strategy = \"external\", endpoint = \"https://10.24.0.21:6443\" }\n  topology           = ";
+    let bench = Bench::with_example("devtest").await?;
+    bench.edit("main.tf", "topology           = ", EXTERNAL)?;
+    bench.apply().await?;
+    let api = bench.attribute("managedk8s_cluster.dev", "api").await?;
+    let wanted = serde_json::json!({
+        "endpoint": "https://10.24.0.21:6443",
+        "name": "alphat.mk.ms-cloud-temple.com",
+        "strategy": "external",
+        "vip": "10.24.0.20",
+    });
+    assert_eq!(api, wanted);
+    let taken = bench.inventory().await?.addresses;
+    let vip = taken
+        .iter()
+        .any(|one| one.address.to_string() == "10.24.0.20");
+    assert!(!vip, "nobody takes the virtual address: {taken:?}");
+    if let Some(tools) = bench.tools().await? {
+        expect_nodes(&tools, &devtest(3)).await?;
+        let shown = tools.kubectl(&["config", "view"]).await?;
+        assert!(shown.contains("https://10.24.0.21:6443"), "{shown}");
+    }
+    bench.expect_empty_plan().await?;
+    let before = bench.inventory().await?;
+    bench.edit("main.tf", EXTERNAL, "topology           = ")?;
+    let refused = bench.terraform.plan().await?.expect_code(1)?.words();
+    assert!(refused.contains("attribute cannot be changed"), "{refused}");
+    assert!(refused.contains("https://10.24.0.21:6443"), "{refused}");
+    assert_eq!(before.vms, bench.inventory().await?.vms);
+    bench.edit("main.tf", "topology           = ", EXTERNAL)?;
+    bench.destroy().await
+}
+
+/// The public talosconfig, completed by the command in it.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_talosconfig_is_completed_at_use() -> Result {
+    let bench = Bench::with_example("devtest").await?;
+    bench.apply().await?;
+    let public = bench
+        .attribute("managedk8s_cluster.dev", "talosconfig")
+        .await?;
+    let public = public.as_str().ok_or("no talosconfig")?;
+    assert!(!public.contains("key:"), "{public}");
+    assert!(public.contains("10.24.0.21"), "{public}");
+    let command = public
+        .lines()
+        .find_map(|line| line.split_once("terraform-provider-managedk8s "))
+        .and_then(|(_, rest)| rest.split_once(" <"))
+        .ok_or("no command in it")?;
+    let file = bench.folder().join("talosconfig");
+    std::fs::write(&file, public)?;
+    let completed = tokio::process::Command::new(bench.provider())
+        .args(command.0.split(' '))
+        .env("MANAGEDK8S_KEY", &bench.key)
+        .stdin(std::fs::File::open(&file)?)
+        .output()
+        .await?;
+    let text = String::from_utf8(completed.stdout)?;
+    assert!(completed.status.success(), "{text}");
+    for part in ["crt: ", "key: ", "10.24.0.21"] {
+        assert!(text.contains(part), "no {part:?}");
+    }
+    Ok(())
+}

@@ -59,6 +59,7 @@ pub(crate) fn cluster(topology: Topology) -> DesiredCluster {
         },
         infrastructure: infrastructure(),
         endpoint: None,
+        api_strategy: product::ApiStrategy::Vip,
         network_chart: "1.19.6".to_owned(),
     }
 }

@@ -6,7 +6,7 @@ use lifecycle::cluster::Infrastructure;
 use lifecycle::run::ClusterHandle;
 use product::catalogue::ClusterFacts;
 use product::{
-    AddressRange, Birth, Checked, ClusterId, Contract, Identifier, KubernetesRelease,
+    AddressRange, ApiEndpoint, Birth, Checked, ClusterId, Contract, Identifier, KubernetesRelease,
     LoadBalancerMode, NetworkPlan, NetworkSettings, NodeNetwork, Offering, PodNetwork, Problem,
     PublicZone, Region, ServiceNetwork, TalosVersion, Topology, Zone, Zones,
 };
@@ -353,7 +353,9 @@ impl Handle {
             public_zone: facts.public_zone,
             load_balancer: facts.load_balancer,
             gateway_api: facts.gateway_api,
-            endpoint: None,
+            endpoint: ApiEndpoint::parse(&self.endpoint)?,
+            // Only control planes take it, and these are not made from a handle.
+            virtual_address: true,
             infrastructure: self.infrastructure.lifecycle(),
             worker_ceph_gb: self.worker_ceph_gb,
         })

@@ -31,8 +31,8 @@ pub use labels::{
 };
 pub use machine::{DataDisks, LARGEST_DISK_GB, MOST_DATA_DISKS, MachineSize, Totals, gb_to_bytes};
 pub use network::{
-    AddressRange, NetworkPlan, NetworkSettings, NodeAddress, NodeNetwork, PodNetwork,
-    ServiceNetwork, address_plan,
+    AddressRange, ApiEndpoint, ApiStrategy, NetworkPlan, NetworkSettings, NodeAddress, NodeNetwork,
+    PodNetwork, ServiceNetwork, address_plan,
 };
 pub use node::{MacAddress, NodeKey, Role};
 pub use offering::{Exposure, LoadBalancerMode, Offering, Topology, WorkerKind};

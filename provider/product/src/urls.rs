@@ -1,6 +1,7 @@
 //! Names under which a cluster is reached (product reference, 4.3).
 
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 
 use crate::{Checked, Identifier, NetworkPlan, Path, Problem};
 
@@ -92,14 +93,17 @@ pub fn cluster_urls(
     urls
 }
 
-/// The records of a private zone on the customer's side (DNS-11): name to address.
+/// The records of a private zone on the customer's side (DNS-11): name to address. `api` is where the API's own name
+/// leads, when that is an address.
 pub fn private_dns_records(
     identifier: &Identifier,
     zone: &PublicZone,
     plan: &NetworkPlan,
+    api: Option<Ipv4Addr>,
 ) -> BTreeMap<String, String> {
     let base = api_name(identifier, zone);
-    let mut records = BTreeMap::from([(base.clone(), plan.vip().to_string())]);
+    let mut records = BTreeMap::new();
+    records.extend(api.map(|address| (base.clone(), address.to_string())));
     for host in INTERNAL {
         records.insert(
             format!("{host}.internal.{base}"),

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use product::catalogue::ClusterFacts;
 use product::{
-    Contract, DataDisks, Identifier, KubernetesRelease, LoadBalancerMode, MachineSize, NetworkPlan,
-    NodeKey, Offering, PublicZone, REGION_LABEL, ROLE_LABEL, Region, Role, STORAGE_TAINT, Taint,
-    TaintEffect, TalosVersion, Topology, ZONE_LABEL, Zone, Zones,
+    ApiEndpoint, ApiStrategy, Contract, DataDisks, Identifier, KubernetesRelease, LoadBalancerMode,
+    MachineSize, NetworkPlan, NodeKey, Offering, PublicZone, REGION_LABEL, ROLE_LABEL, Region,
+    Role, STORAGE_TAINT, Taint, TaintEffect, TalosVersion, Topology, ZONE_LABEL, Zone, Zones,
 };
 use serde::{Deserialize, Serialize};
 
@@ -80,8 +80,10 @@ pub struct DesiredCluster {
     pub storage: StorageNodes,
     /// What the tenant provides.
     pub infrastructure: Infrastructure,
-    /// The host of the API endpoint when it is not the VIP.
-    pub endpoint: Option<String>,
+    /// The URL of the API when it is not the virtual address of the plan.
+    pub endpoint: Option<ApiEndpoint>,
+    /// Who stands behind it.
+    pub api_strategy: ApiStrategy,
     /// Version of the network's chart, pinned at create and raised with the configuration only.
     pub network_chart: String,
 }
@@ -104,6 +106,12 @@ impl DesiredCluster {
             disks: disks.clone(),
         });
         control_planes.chain(storage).collect()
+    }
+
+    /// The URL under which people and nodes find the API.
+    pub fn api_endpoint(&self) -> ApiEndpoint {
+        let vip = || ApiEndpoint::of_vip(self.network.vip());
+        self.endpoint.clone().unwrap_or_else(vip)
     }
 
     /// The first control plane, whose tag is the birth.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use product::{API_PORT, NodeKey, PublicZone, Role, Taint, api_name};
+use product::{NodeKey, PublicZone, Role, Taint, api_name};
 use secret::SecretString;
 use talos::ClusterPki;
 use talos::config::{ClusterProfile, ComponentVersions, MachineRole, NodeProfile, generate};
@@ -39,11 +39,11 @@ pub(crate) fn machine_config(
     let profile = ClusterProfile {
         contract: cluster.contract,
         name: cluster.id.identifier.as_str().to_owned(),
-        endpoint: format!("https://{}:{API_PORT}", cluster.endpoint_host()),
+        endpoint: cluster.endpoint.to_string(),
         certificate_names: certificate_names(cluster, &cluster.public_zone),
         cluster_domain: cluster.id.identifier.cluster_domain(),
         network: cluster.network.clone(),
-        vip: Some(cluster.network.vip()),
+        vip: cluster.virtual_address.then(|| cluster.network.vip()),
         max_pods,
         schedule_on_control_planes: false,
         discovery: false,
@@ -74,16 +74,13 @@ fn certificate_names(cluster: &ClusterHandle, zone: &PublicZone) -> Vec<String> 
         cluster.network.vip().to_string(),
         api_name(&cluster.id.identifier, zone),
     ];
-    if let Some(endpoint) = &cluster.endpoint {
-        names.push(endpoint.clone());
+    let endpoint = cluster.endpoint.host().to_owned();
+    let members = cluster.control_plane_addresses();
+    for name in std::iter::once(endpoint).chain(members.iter().map(ToString::to_string)) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
     }
-    names.extend(
-        cluster
-            .control_plane_addresses()
-            .iter()
-            .map(ToString::to_string),
-    );
-    names.dedup();
     names
 }
 

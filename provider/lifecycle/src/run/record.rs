@@ -3,8 +3,8 @@
 use std::net::Ipv4Addr;
 
 use product::{
-    ClusterId, Contract, KubernetesRelease, LoadBalancerMode, NetworkPlan, NodeKey, Offering,
-    PublicZone, Region, TalosVersion, Topology, Zones,
+    ApiEndpoint, ApiStrategy, ClusterId, Contract, KubernetesRelease, LoadBalancerMode,
+    NetworkPlan, NodeKey, Offering, PublicZone, Region, TalosVersion, Topology, Zones,
 };
 use serde::{Deserialize, Serialize};
 use talos::CaCertificates;
@@ -100,8 +100,10 @@ pub struct ClusterHandle {
     pub load_balancer: LoadBalancerMode,
     /// Whether the network serves Gateway API.
     pub gateway_api: bool,
-    /// The endpoint's host when it is not the VIP.
-    pub endpoint: Option<String>,
+    /// The URL of the API.
+    pub endpoint: ApiEndpoint,
+    /// Whether the control planes share the virtual address of the plan; workers never ask.
+    pub virtual_address: bool,
     /// What the tenant provides.
     pub infrastructure: Infrastructure,
     /// GB of Ceph on each of the first three workers in devtest; 0 in production.
@@ -126,7 +128,8 @@ impl ClusterHandle {
             public_zone: desired.public_zone.clone(),
             load_balancer: desired.load_balancer,
             gateway_api: desired.gateway_api,
-            endpoint: desired.endpoint.clone(),
+            endpoint: desired.api_endpoint(),
+            virtual_address: desired.api_strategy == ApiStrategy::Vip,
             infrastructure: desired.infrastructure.clone(),
             worker_ceph_gb: match desired.topology {
                 Topology::Production => 0,
@@ -140,13 +143,6 @@ impl ClusterHandle {
         (1..=self.topology.control_planes())
             .map(|index| self.network.address(NodeKey::control_plane(index)))
             .collect()
-    }
-
-    /// The host that people and nodes use: the VIP unless the configuration names another.
-    pub fn endpoint_host(&self) -> String {
-        self.endpoint
-            .clone()
-            .unwrap_or_else(|| self.network.vip().to_string())
     }
 
     /// The facts that charts are rendered from.

@@ -6,9 +6,9 @@ use framework::{Dynamic, FromValue, ToValue, Value};
 use lifecycle::cluster::{DesiredCluster, Infrastructure, StorageNodes};
 use product::rules::{ClusterInput, PriorCluster};
 use product::{
-    AddressRange, Checked, Identifier, KubernetesRelease, KubernetesVersion, LoadBalancerMode,
-    MachineSize, NetworkPlan, NetworkSettings, NodeNetwork, Offering, PodNetwork, PublicZone,
-    Region, Role, ServiceNetwork, TalosVersion, Topology, Zones,
+    AddressRange, ApiEndpoint, ApiStrategy, Checked, Identifier, KubernetesRelease,
+    KubernetesVersion, LoadBalancerMode, MachineSize, NetworkPlan, NetworkSettings, NodeNetwork,
+    Offering, PodNetwork, PublicZone, Region, Role, ServiceNetwork, TalosVersion, Topology, Zones,
 };
 
 /// `managedk8s_cluster` as configuration, plan and state: anything may be null or unknown.
@@ -25,6 +25,7 @@ pub struct ClusterModel {
     pub cilium_version: Value<String>,
     pub network: Value<NetworkModel>,
     pub infrastructure: Value<InfrastructureModel>,
+    pub api: Value<ApiModel>,
     pub control_plane: Value<ControlPlaneModel>,
     pub storage: Value<StorageModel>,
     pub deletion_protection: Value<bool>,
@@ -32,12 +33,12 @@ pub struct ClusterModel {
     pub id: Value<String>,
     pub handle: Dynamic,
     pub kubernetes_release: Value<String>,
-    pub api: Dynamic,
     pub cluster_domain: Value<String>,
     pub urls: Dynamic,
     pub private_dns_records: Dynamic,
     pub totals: Dynamic,
     pub kubeconfig: Value<String>,
+    pub talosconfig: Value<String>,
     pub drift: Value<BTreeMap<String, String>>,
     pub plan_summary: Value<String>,
 }
@@ -70,6 +71,15 @@ pub struct InfrastructureModel {
     pub network: Value<String>,
     pub backup_policy: Value<String>,
     pub storage_repository: Value<String>,
+}
+
+/// `api`: what is not configured is computed.
+#[derive(Clone, Debug, Default, FromValue, ToValue)]
+pub struct ApiModel {
+    pub endpoint: Value<String>,
+    pub strategy: Value<String>,
+    pub vip: Value<String>,
+    pub name: Value<String>,
 }
 
 /// `control_plane`.
@@ -105,7 +115,7 @@ fn texts(value: &Value<Vec<Value<String>>>) -> Option<Vec<&str>> {
 
 /// The members of a nested attribute that is optional: none of them is set when it is null, and nothing is known when it
 /// is unknown.
-fn nested<T: Clone + Default>(value: &Value<T>) -> Option<T> {
+pub fn nested<T: Clone + Default>(value: &Value<T>) -> Option<T> {
     match value {
         Value::Known(members) => Some(members.clone()),
         Value::Null => Some(T::default()),
@@ -120,7 +130,13 @@ fn number(value: Value<i64>, default: i64) -> Option<i64> {
 
 impl ClusterModel {
     /// The input of the product's rules: whatever is known, defaults filled in.
-    pub fn rules_input(&self, prior: Option<PriorCluster>) -> ClusterInput<'_> {
+    ///
+    /// `api` is what the configuration says about it: in a plan the rest of it is computed.
+    pub fn rules_input<'a>(
+        &'a self,
+        api: Option<&'a ApiModel>,
+        prior: Option<PriorCluster>,
+    ) -> ClusterInput<'a> {
         let network = self.network.as_known();
         let metallb = network.and_then(|network| network.metallb.as_known());
         let storage = nested(&self.storage);
@@ -157,6 +173,14 @@ impl ClusterModel {
             storage_os_disk_gb: node
                 .as_ref()
                 .and_then(|node| number(node.os_disk_gb, i64::from(size.os_disk_gb))),
+            api_strategy: api.as_ref().and_then(|api| match &api.strategy {
+                Value::Null => Some(ApiStrategy::Vip.as_str()),
+                strategy => text(strategy),
+            }),
+            api_endpoint: api.as_ref().and_then(|api| match &api.endpoint {
+                Value::Null => Some(None),
+                endpoint => text(endpoint).map(Some),
+            }),
             prior,
             ..ClusterInput::default()
         }
@@ -218,6 +242,8 @@ impl ClusterModel {
     /// What the configuration asks for, once everything it depends on is known and valid. `prior` pins what a create
     /// chose.
     pub fn desired(&self, prior: Option<&ClusterModel>) -> Option<DesiredCluster> {
+        let network = self.network_plan()?;
+        let (endpoint, api_strategy) = self.api(&network)?;
         let topology = Topology::parse(text(&self.topology)?).ok()?;
         let talos = TalosVersion::parse(text(&self.talos_version)?).ok()?;
         let contract = match prior
@@ -238,7 +264,7 @@ impl ClusterModel {
                 .resolve_kubernetes(prior.and_then(Self::stored_kubernetes).as_ref())?,
             talos,
             contract,
-            network: self.network_plan()?,
+            network,
             public_zone: PublicZone::parse(text(&self.network.as_known()?.public_zone)?).ok()?,
             load_balancer: match &nested(&self.network.as_known()?.metallb)?.mode {
                 Value::Known(mode) => LoadBalancerMode::parse(mode).ok()?,
@@ -258,9 +284,27 @@ impl ClusterModel {
                 backup_policy: text(&infrastructure.backup_policy)?.to_owned(),
                 storage_repository: infrastructure.storage_repository.clone().settled()?,
             },
-            endpoint: None,
+            endpoint,
+            api_strategy,
             network_chart: text(&self.cilium_version)?.to_owned(),
         })
+    }
+
+    /// The endpoint when it is not the virtual address, and the strategy.
+    fn api(&self, network: &NetworkPlan) -> Option<(Option<ApiEndpoint>, ApiStrategy)> {
+        let api = nested(&self.api)?;
+        let strategy = match &api.strategy {
+            Value::Known(word) => ApiStrategy::parse(word).ok()?,
+            Value::Null => ApiStrategy::Vip,
+            Value::Unknown => return None,
+        };
+        let endpoint = match &api.endpoint {
+            Value::Known(url) => Some(ApiEndpoint::parse(url).ok()?),
+            Value::Null if strategy == ApiStrategy::Vip => None,
+            Value::Null | Value::Unknown => return None,
+        };
+        let vip = ApiEndpoint::of_vip(network.vip());
+        Some((endpoint.filter(|endpoint| *endpoint != vip), strategy))
     }
 
     fn identifier(&self, topology: Topology) -> Checked<Identifier> {

@@ -5,9 +5,10 @@ use framework::{
 };
 use lifecycle::cluster::{DesiredCluster, plan_from_state};
 use product::rules::check_cluster;
-use product::{Role, Totals, api_name, cluster_urls, private_dns_records};
+use product::{ApiStrategy, Role, Totals, api_name, cluster_urls, private_dns_records};
 
 use super::ClusterModel;
+use super::model::nested;
 use crate::attributes::{refuse_change, show_plan, stored_drift};
 use crate::problems::report;
 use crate::protection;
@@ -33,6 +34,14 @@ const FIXED: &[(&str, &str)] = &[
     (
         "network.public_zone",
         "The names are in the cluster's certificates: set it back.",
+    ),
+    (
+        "api.endpoint",
+        "Every machine's configuration and the tokens of service accounts name it: set it back.",
+    ),
+    (
+        "api.strategy",
+        "Every control plane's configuration depends on it: set it back.",
     ),
     (
         "infrastructure.network",
@@ -71,10 +80,16 @@ pub fn plan<D>(request: &ModifyPlanRequest<D>, response: &mut ModifyPlanResponse
         model.deletion_protection.as_known().copied(),
         &mut response.planned_private,
     );
+    let config: ClusterModel = request.config.get()?;
+    let exists = prior.as_ref().map(ClusterModel::as_prior);
     report(
-        &check_cluster(&model.rules_input(prior.as_ref().map(ClusterModel::as_prior))),
+        &check_cluster(&model.rules_input(nested(&config.api).as_ref(), exists)),
         &mut response.diagnostics,
     );
+    let model = ClusterModel {
+        api: config.api,
+        ..model
+    };
     compute(&model, prior.as_ref(), request, response);
     if let Some(prior) = &prior {
         for (name, next) in FIXED {
@@ -126,20 +141,19 @@ fn compute<D>(
         "private_dns_records",
         "totals",
     ] {
-        let value = derived
-            .as_ref()
-            .map_or(Dynamic::UNKNOWN, |derived| derived.get(name));
+        let value = match &derived {
+            Some(derived) => derived.get(name),
+            None => unknown(&request.config, name),
+        };
         response.set_at(&Path::of(name), &value);
     }
     let handle = handle(desired.as_ref(), &request.prior_state);
     response.set_at(&Path::of("handle"), &handle);
-    // The kubeconfig follows from the handle and the provider block; Read keeps it current.
-    let kubeconfig = request
-        .prior_state
-        .member("kubeconfig")
-        .cloned()
-        .unwrap_or(Dynamic::UNKNOWN);
-    response.set_at(&Path::of("kubeconfig"), &kubeconfig);
+    // They follow from the handle and the provider block; Read keeps them current.
+    for name in ["kubeconfig", "talosconfig"] {
+        let stored = request.prior_state.member(name).cloned();
+        response.set_at(&Path::of(name), &stored.unwrap_or(Dynamic::UNKNOWN));
+    }
     let Some(desired) = desired else {
         response.set_at(&Path::of("plan_summary"), &Dynamic::UNKNOWN);
         response.set_at(&Path::of("drift"), &Dynamic::UNKNOWN);
@@ -152,6 +166,21 @@ fn compute<D>(
         before.as_ref().map(|(before, drift)| (before, drift)),
     );
     show_plan(&plan, &request.prior_state, response);
+}
+
+/// A value that cannot be computed yet: what of it is configured stays, the rest is unknown.
+fn unknown(config: &Dynamic, name: &str) -> Dynamic {
+    let Some(members) = config.member(name).and_then(Dynamic::as_members) else {
+        return Dynamic::UNKNOWN;
+    };
+    Dynamic::object(members.iter().map(|(member, value)| {
+        let value = if value.is_null() {
+            Dynamic::UNKNOWN
+        } else {
+            value.clone()
+        };
+        (member.clone(), value)
+    }))
 }
 
 fn configured_null<D>(request: &ModifyPlanRequest<D>, name: &str) -> bool {
@@ -180,12 +209,14 @@ impl Derived {
             .collect();
         let totals = totals(desired);
         let number = |value: u64| value.to_value();
+        let text = |value: &dyn std::fmt::Display| Dynamic::string(value.to_string());
         Self {
             members: vec![
                 (
                     "api",
                     Dynamic::object([
-                        ("endpoint", Dynamic::string(endpoint(desired))),
+                        ("endpoint", text(&desired.api_endpoint())),
+                        ("strategy", text(&desired.api_strategy)),
                         ("vip", Dynamic::string(plan.vip().to_string())),
                         ("name", Dynamic::string(name)),
                     ]),
@@ -201,6 +232,10 @@ impl Derived {
                         &desired.identifier,
                         &desired.public_zone,
                         plan,
+                        match desired.api_strategy {
+                            ApiStrategy::Vip => Some(plan.vip()),
+                            ApiStrategy::External => desired.api_endpoint().address(),
+                        },
                     )),
                 ),
                 (
@@ -223,11 +258,6 @@ impl Derived {
             .find(|(member, _)| *member == name)
             .map_or(Dynamic::Null, |(_, value)| value.clone())
     }
-}
-
-/// URL of the Kubernetes API: the virtual address of the plan.
-pub fn endpoint(desired: &DesiredCluster) -> String {
-    format!("https://{}:{}", desired.network.vip(), product::API_PORT)
 }
 
 fn totals(desired: &DesiredCluster) -> Totals {
@@ -311,7 +341,7 @@ pub fn public_members(desired: &DesiredCluster) -> Vec<(&'static str, Dynamic)> 
                     .collect(),
             ),
         ),
-        ("endpoint", Dynamic::string(endpoint(desired))),
+        ("endpoint", text(&desired.api_endpoint())),
         ("control_plane_addresses", list(control_planes)),
         (
             "cluster_domain",
@@ -367,6 +397,10 @@ pub fn public_members(desired: &DesiredCluster) -> Vec<(&'static str, Dynamic)> 
 pub fn validate(config: &Dynamic, diagnostics: &mut Diagnostics) -> Outcome {
     let mut model: ClusterModel = config.get()?;
     model.fill_defaults();
-    report(&check_cluster(&model.rules_input(None)), diagnostics);
+    let api = nested(&model.api);
+    report(
+        &check_cluster(&model.rules_input(api.as_ref(), None)),
+        diagnostics,
+    );
     Ok(())
 }

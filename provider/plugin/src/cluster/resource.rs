@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::state::{imported, kubeconfig, write};
+use super::state::{imported, kubeconfig, talosconfig, write};
 use super::{ClusterModel, TYPE_NAME, plan, schema};
 use crate::attributes::approval;
 use crate::clients::Data;
@@ -144,6 +144,10 @@ impl Resource<Data> for ManagedCluster {
         };
         let mut state = request.state.clone();
         state.set_at(&Path::of("kubeconfig"), kubeconfig(&handle, &request.data));
+        state.set_at(
+            &Path::of("talosconfig"),
+            talosconfig(&handle, &request.data),
+        );
         match engine
             .read_cluster(&desired, &record, &request.cancel)
             .await

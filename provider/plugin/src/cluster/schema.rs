@@ -29,6 +29,7 @@ pub fn schema() -> Schema {
     .attributes(versions())
     .attribute("network", network())
     .attribute("infrastructure", infrastructure())
+    .attribute("api", api())
     .attribute("control_plane", control_plane())
     .attribute("storage", storage())
     .attribute(
@@ -234,6 +235,39 @@ fn infrastructure() -> Attribute {
     .required()
 }
 
+fn api() -> Attribute {
+    Attribute::single(
+        [
+            (
+                "endpoint",
+                Attribute::string(
+                    "URL of the Kubernetes API for people and nodes, `https://host:port`; the virtual address of the plan \
+                     by default. The API's certificates name its host, the virtual address, the public DNS name and every \
+                     control plane. Change: refused.",
+                )
+                .optional()
+                .computed(),
+            ),
+            (
+                "strategy",
+                Attribute::string(
+                    "Who stands behind the endpoint. `vip` (default): the control planes share the virtual address of the \
+                     plan on layer 2; a DNS name as endpoint leads there. `external`: a load balancer or DNS that you keep, \
+                     in front of port 6443 of the control planes, where the network does not let an address move; needs \
+                     `endpoint`. Change: refused.",
+                )
+                .optional()
+                .computed(),
+            ),
+            ("vip", Attribute::string("The virtual address of the plan.").computed()),
+            ("name", Attribute::string("The public DNS name of the API.").computed()),
+        ],
+        "The Kubernetes API. This provider never needs the endpoint: it dials the control planes themselves.",
+    )
+    .optional()
+    .computed()
+}
+
 fn control_plane() -> Attribute {
     Attribute::single(
         [(
@@ -293,14 +327,6 @@ fn computed() -> Vec<(&'static str, Attribute)> {
             Attribute::string("The patch release of Kubernetes that `kubernetes_version` resolved to.").computed(),
         ),
         (
-            "api",
-            Attribute::new(
-                Type::object([("endpoint", Type::String), ("vip", Type::String), ("name", Type::String)]),
-                "The Kubernetes API: its URL, its virtual address, its public DNS name.",
-            )
-            .computed(),
-        ),
-        (
             "cluster_domain",
             Attribute::string("DNS domain inside the cluster: `<identifier>-cluster.local`.").computed(),
         ),
@@ -330,6 +356,16 @@ fn computed() -> Vec<(&'static str, Attribute)> {
             Attribute::string(
                 "A kubeconfig without any secret: kubectl asks `terraform-provider-managedk8s credential` for a \
                  certificate of minutes, made from `MANAGEDK8S_KEY` at use.",
+            )
+            .computed(),
+        ),
+        (
+            "talosconfig",
+            Attribute::string(
+                "A talosconfig without any secret. talosctl cannot run a program for a credential, so that this one has to \
+                 be completed: `terraform output -raw talosconfig | terraform-provider-managedk8s credential talosconfig \
+                 ...` prints it with a certificate of minutes, made from `MANAGEDK8S_KEY`; the whole command is in its \
+                 first lines.",
             )
             .computed(),
         ),

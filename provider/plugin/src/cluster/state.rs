@@ -5,7 +5,7 @@ use lifecycle::Drift;
 use lifecycle::cluster::DesiredCluster;
 use lifecycle::run::{ClusterRecord, RecordedCluster};
 use product::Role;
-use talos::access::{ClusterIdentity, KubernetesAccess};
+use talos::access::{ClusterIdentity, KubernetesAccess, TalosAccess};
 
 use super::plan::{Derived, public_members};
 use crate::clients::Data;
@@ -44,6 +44,7 @@ pub fn write(
     state.set_at(&Path::of("drift"), drift.as_map().to_value());
     if let Ok(handle) = handle.get::<Handle>() {
         state.set_at(&Path::of("kubeconfig"), kubeconfig(&handle, data));
+        state.set_at(&Path::of("talosconfig"), talosconfig(&handle, data));
     }
     state.set_at(&Path::of("handle"), handle);
     state
@@ -75,7 +76,7 @@ fn handle(desired: &DesiredCluster, record: &ClusterRecord, tenant: &str) -> Dyn
 
 /// The public kubeconfig: no credential inside, but how to get one at use.
 pub fn kubeconfig(handle: &Handle, data: &Data) -> Dynamic {
-    let Ok(birth) = handle.birth() else {
+    let Some(identity) = identity(handle) else {
         return Dynamic::Null;
     };
     let access = KubernetesAccess {
@@ -84,12 +85,31 @@ pub fn kubeconfig(handle: &Handle, data: &Data) -> Dynamic {
         ca: &handle.certificate_authorities.kubernetes,
         proxy_url: data.settings.proxy_url.as_deref(),
     };
-    let identity = ClusterIdentity {
+    Dynamic::string(access.with_program(&identity))
+}
+
+/// The public talosconfig: no credential inside, but the command that completes it.
+pub fn talosconfig(handle: &Handle, data: &Data) -> Dynamic {
+    let Some(identity) = identity(handle) else {
+        return Dynamic::Null;
+    };
+    let access = TalosAccess {
+        name: &handle.identifier,
+        endpoints: &handle.control_plane_addresses,
+        nodes: &handle.control_plane_addresses[..handle.control_plane_addresses.len().min(1)],
+        ca: &handle.certificate_authorities.talos,
+        proxy_url: data.settings.proxy_url.as_deref(),
+    };
+    Dynamic::string(access.without_credential(&identity))
+}
+
+/// Which cluster credentials are minted for.
+fn identity(handle: &Handle) -> Option<ClusterIdentity<'_>> {
+    Some(ClusterIdentity {
         tenant: &handle.tenant,
         identifier: &handle.identifier,
-        birth,
-    };
-    Dynamic::string(access.with_program(&identity))
+        birth: handle.birth().ok()?,
+    })
 }
 
 /// The state of an imported cluster, from what it recorded about itself: as the configuration that made it would leave it.
@@ -185,6 +205,7 @@ pub fn imported(recorded: &RecordedCluster, tenant: &str, data: &Data) -> Dynami
         ("private_dns_records", Dynamic::Null),
         ("totals", Dynamic::Null),
         ("kubeconfig", Dynamic::Null),
+        ("talosconfig", Dynamic::Null),
         ("drift", Dynamic::Null),
         ("plan_summary", Dynamic::Null),
     ]);

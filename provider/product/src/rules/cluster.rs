@@ -6,13 +6,14 @@ use ipnet::Ipv4Net;
 use jiff::civil::Date;
 
 use super::{bounds, read};
-use crate::network::{check_disjoint, check_gateway, check_pod_size};
+use crate::network::{check_api, check_disjoint, check_gateway, check_pod_size};
 use crate::{
-    AddressRange, DataDisks, Exposure, Identifier, IdentifierPolicy, KubernetesRelease,
-    KubernetesVersion, MOST_DATA_DISKS, NetworkPlan, NetworkSettings, NodeNetwork, Offering,
-    PLATFORM_RESERVED_GB, Path, PodNetwork, Problem, PublicZone, Quotas, Region, ServiceNetwork,
-    SupportPhase, TalosVersion, Topology, Zones, ceph_capacity, ceph_nodes, check_kubernetes_step,
-    check_matrix, check_talos_step, effective_iops, recommended_storage_memory_gib, support_of,
+    AddressRange, ApiEndpoint, ApiStrategy, DataDisks, Exposure, Identifier, IdentifierPolicy,
+    KubernetesRelease, KubernetesVersion, MOST_DATA_DISKS, NetworkPlan, NetworkSettings,
+    NodeNetwork, Offering, PLATFORM_RESERVED_GB, Path, PodNetwork, Problem, PublicZone, Quotas,
+    Region, ServiceNetwork, SupportPhase, TalosVersion, Topology, Zones, ceph_capacity, ceph_nodes,
+    check_kubernetes_step, check_matrix, check_talos_step, effective_iops,
+    recommended_storage_memory_gib, support_of,
 };
 
 /// What the state says about a cluster that exists.
@@ -76,6 +77,10 @@ pub struct ClusterInput<'a> {
     pub external_range: Option<&'a str>,
     /// `network.public_zone`.
     pub public_zone: Option<&'a str>,
+    /// `api.strategy`, its default filled in.
+    pub api_strategy: Option<&'a str>,
+    /// `api.endpoint`: `Some(None)` when it is known to be absent.
+    pub api_endpoint: Option<Option<&'a str>>,
     /// `network.exposure`.
     pub exposure: Option<&'a str>,
     /// `network.public_ipv4`, when every element is known; empty when not given.
@@ -334,6 +339,7 @@ fn check_network(
         problems,
         PublicZone::parse,
     );
+    check_endpoint(input, node, problems);
     let nameservers = check_servers(
         input.nameservers.as_deref(),
         "network.nameservers",
@@ -378,6 +384,25 @@ fn check_network(
     }
     if let (Some(node), Some(gateway), Some(topology)) = (node, gateway, topology) {
         problems.extend(check_gateway(node, gateway, topology));
+    }
+}
+
+fn check_endpoint(
+    input: &ClusterInput<'_>,
+    node: Option<NodeNetwork>,
+    problems: &mut Vec<Problem>,
+) {
+    let strategy = read(
+        input.api_strategy,
+        "api.strategy",
+        problems,
+        ApiStrategy::parse,
+    );
+    let written = input.api_endpoint.flatten();
+    let endpoint = read(written, "api.endpoint", problems, ApiEndpoint::parse);
+    let settled = input.api_endpoint.is_some() && endpoint.is_some() == written.is_some();
+    if let (Some(strategy), Some(node), true) = (strategy, node, settled) {
+        problems.extend(check_api(strategy, endpoint.as_ref(), node));
     }
 }
 
@@ -741,6 +766,8 @@ mod tests {
             ntp_servers: Some(vec!["pool.example.org"]),
             pod_cidr: Some("10.241.0.0/16"),
             service_cidr: Some("10.96.0.0/12"),
+            api_strategy: Some("vip"),
+            api_endpoint: Some(None),
             exposure: Some("private"),
             ceph_gb_per_node: Some(500),
             storage_nodes: Some(3),
@@ -825,6 +852,15 @@ mod tests {
         assert_eq!(
             one(|c| c.service_cidr = Some("10.95.0.0/12")),
             error("network.service_cidr")
+        );
+        assert_eq!(one(|c| c.api_strategy = Some("bgp")), error("api.strategy"));
+        assert_eq!(
+            one(|c| c.api_endpoint = Some(Some("api.example.com"))),
+            error("api.endpoint")
+        );
+        assert_eq!(
+            one(|c| c.api_strategy = Some("external")),
+            error("api.endpoint")
         );
         assert_eq!(
             one(|c| c.allowed_sources = Some(vec!["0.0.0.0/0"])),

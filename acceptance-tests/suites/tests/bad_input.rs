@@ -313,8 +313,14 @@ async fn another_key_than_the_clusters_is_refused() -> Result {
     let own = bench.key.clone();
     let other = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
     bench.terraform.env("MANAGEDK8S_KEY", other);
+    bench.admin().reset_calls().await?;
     let text = bench.terraform.plan().await?.expect_code(1)?.words();
     expect(&text, &["another key than", "MANAGEDK8S_KEY"]);
+    let asked = bench.admin().calls().await?;
+    assert!(asked.is_empty(), "refused before any call: {asked:?}");
+    let handle = bench.attribute("managedk8s_cluster.dev", "handle").await?;
+    let made_with = handle["key_fingerprint"].as_str().ok_or("no fingerprint")?;
+    expect(&text, &[made_with, "fingerprint"]);
     assert!(!text.contains(other), "the value is told: {text}");
     assert_unchanged(&bench, &before).await?;
     bench.terraform.env("MANAGEDK8S_KEY", own);

@@ -12,7 +12,7 @@ use talos::ClusterPki;
 
 pub use cloud::{Cloud, ZoneResources};
 pub use kubernetes::{Deployment, InstalledRelease, Kubernetes, Turn, TurnWanted, Turns};
-pub use nodes::{Bootstrapped, EtcdService, NodeLook, Nodes, SnapshotTaken};
+pub use nodes::{Bootstrapped, EtcdService, NodeLook, Nodes, Occupant, SnapshotTaken};
 
 use crate::Error;
 

@@ -1,5 +1,6 @@
 //! The machine API of nodes.
 
+use std::fmt;
 use std::net::Ipv4Addr;
 
 use async_trait::async_trait;
@@ -47,18 +48,39 @@ pub struct SnapshotTaken {
     pub bytes: u64,
 }
 
+/// Who has an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Occupant {
+    /// A node with certificates of this cluster.
+    Ours,
+    /// A Talos machine that waits for a configuration.
+    Maintenance,
+    /// A Talos machine with certificates of somebody else.
+    Foreign,
+}
+
+impl fmt::Display for Occupant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ours => "a node of this very cluster",
+            Self::Maintenance => "a Talos machine without configuration",
+            Self::Foreign => "a Talos machine of another cluster",
+        })
+    }
+}
+
 /// The machine API of a cluster's nodes.
 #[async_trait]
 pub trait Nodes: Send + Sync {
     /// One look at a node: one call.
     async fn look(&self, node: Ipv4Addr, cancel: &CancellationToken) -> Result<NodeLook, Fault>;
 
-    /// Who answers at an address that should be free, in words; `None` when nobody does.
+    /// Who has an address, as far as can be seen from outside; `None` when nobody stirs.
     async fn occupant(
         &self,
         address: Ipv4Addr,
         cancel: &CancellationToken,
-    ) -> Result<Option<String>, Fault>;
+    ) -> Result<Option<Occupant>, Fault>;
 
     /// The state of etcd on a control plane.
     async fn etcd(&self, node: Ipv4Addr, cancel: &CancellationToken) -> Result<EtcdService, Fault>;

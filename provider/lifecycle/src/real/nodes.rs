@@ -13,7 +13,7 @@ use transport::{CancellationToken, chain};
 
 use crate::error::Fault;
 use crate::guard::EtcdMember;
-use crate::ports::{Bootstrapped, EtcdService, NodeLook, Nodes, SnapshotTaken};
+use crate::ports::{Bootstrapped, EtcdService, NodeLook, Nodes, Occupant, SnapshotTaken};
 
 /// The machine API of one cluster.
 pub(super) struct NodesDoor {
@@ -62,7 +62,7 @@ impl Nodes for NodesDoor {
         &self,
         address: Ipv4Addr,
         cancel: &CancellationToken,
-    ) -> Result<Option<String>, Fault> {
+    ) -> Result<Option<Occupant>, Fault> {
         let look = self.client.observe(
             IpAddr::V4(address),
             MachineRole::Worker,
@@ -71,9 +71,9 @@ impl Nodes for NodesDoor {
         );
         let look = look.await.map_err(fault(address, "look at"))?;
         Ok(match look.reach {
-            Reach::Configured(_) => Some("a node of this very cluster".to_owned()),
-            Reach::Maintenance(_) => Some("a Talos machine without configuration".to_owned()),
-            Reach::Foreign { .. } => Some("a Talos machine of another cluster".to_owned()),
+            Reach::Configured(_) => Some(Occupant::Ours),
+            Reach::Maintenance(_) => Some(Occupant::Maintenance),
+            Reach::Foreign { .. } => Some(Occupant::Foreign),
             Reach::Silent { .. } => None,
         })
     }

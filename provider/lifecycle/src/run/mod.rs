@@ -13,6 +13,7 @@ mod machines;
 mod pool;
 mod progress;
 mod record;
+mod shown;
 mod snapshot;
 mod turn;
 
@@ -34,6 +35,7 @@ pub use machines::{FoundVm, TagSeen};
 pub use pool::{PoolOutcome, PoolRead, RecordedPool};
 pub use progress::{Event, EventState, Progress, Silent};
 pub use record::{ClusterHandle, ClusterRecord, RecordedCluster, StoredCas};
+pub use shown::{FoundCluster, FoundPool, ShownCluster, ShownPool};
 pub use snapshot::etcd_snapshot;
 
 use crate::Error;

@@ -151,7 +151,8 @@ fn compute<D>(
     response.set_at(&Path::of("handle"), &handle);
     // They follow from the handle and the provider block; Read keeps them current.
     for name in ["kubeconfig", "talosconfig"] {
-        let stored = request.prior_state.member(name).cloned();
+        let stored = request.prior_state.member(name);
+        let stored = stored.filter(|stored| !stored.is_null()).cloned();
         response.set_at(&Path::of(name), &stored.unwrap_or(Dynamic::UNKNOWN));
     }
     let Some(desired) = desired else {
@@ -159,8 +160,12 @@ fn compute<D>(
         response.set_at(&Path::of("drift"), &Dynamic::UNKNOWN);
         return;
     };
-    let before =
-        prior.and_then(|prior| Some((prior.desired(Some(prior))?, stored_drift(&prior.drift))));
+    // Of a cluster that an import saw from outside the drift says what is to be done.
+    let before = prior.map(|prior| {
+        let before = prior.desired(Some(prior));
+        let before = before.unwrap_or_else(|| desired.clone());
+        (before, stored_drift(&prior.drift))
+    });
     let plan = plan_from_state(
         &desired,
         before.as_ref().map(|(before, drift)| (before, drift)),

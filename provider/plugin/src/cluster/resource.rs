@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::state::{imported, kubeconfig, talosconfig, write};
+use super::state::{imported, is_shown, kubeconfig, shown, talosconfig, write};
 use super::{ClusterModel, TYPE_NAME, plan, schema};
 use crate::attributes::approval;
 use crate::clients::Data;
@@ -18,9 +18,13 @@ use framework::{
     Path, ReadRequest, ReadResponse, Resource, Schema, ToValue, UpdateRequest, UpdateResponse,
     ValidateConfigRequest, async_trait,
 };
+use lifecycle::Engine;
 use lifecycle::cluster::DesiredCluster;
-use lifecycle::run::{ClusterOutcome, ClusterRead, ClusterRecord, Phase};
-use product::ClusterId;
+use lifecycle::run::{
+    ClusterOutcome, ClusterRead, ClusterRecord, FoundCluster, Phase, ShownCluster,
+};
+use product::{ClusterId, Problem};
+use transport::CancellationToken;
 
 /// `managedk8s_cluster`.
 pub struct ManagedCluster;
@@ -39,6 +43,21 @@ fn record(handle: &Handle) -> Result<ClusterRecord, Diagnostics> {
         key_fingerprint: cluster.key_fingerprint,
         cas: cluster.cas,
     })
+}
+
+/// The executors and what identifies the cluster of a state.
+async fn existing<'d>(
+    data: &'d Data,
+    state: &Dynamic,
+    cancel: &CancellationToken,
+) -> Result<(&'d Engine, ClusterRecord), Diagnostics> {
+    if is_shown(state) {
+        let engine = data.engine(cancel).await?;
+        let record = engine.record_of(&import_id(state)?).map_err(error)?;
+        return Ok((engine, record));
+    }
+    let handle = handle_of(state)?;
+    Ok((data.engine_for(&handle, cancel).await?, record(&handle)?))
 }
 
 fn handle_of(state: &Dynamic) -> Result<Handle, Diagnostics> {
@@ -110,26 +129,8 @@ impl Resource<Data> for ManagedCluster {
     }
 
     async fn read(&self, request: ReadRequest<Data>, response: &mut ReadResponse) -> Outcome {
-        if is_import(&request.state) {
-            let engine = request.data.engine(&request.cancel).await?;
-            let id = import_id(&request.state)?;
-            let recorded = engine
-                .find_cluster(&id, &request.cancel)
-                .await
-                .map_err(error)?;
-            let state = imported(&recorded, engine.tenant(), &request.data);
-            let state = refreshed(
-                &recorded.desired,
-                &recorded.record,
-                state,
-                engine,
-                &request,
-                response,
-            )
-            .await?;
-            response.identity = identity(&state);
-            response.state = Some(state);
-            return Ok(());
+        if is_import(&request.state) || is_shown(&request.state) {
+            return find(&request, response).await;
         }
         let model: ClusterModel = request.state.get()?;
         let handle = handle_of(&request.state)?;
@@ -170,11 +171,10 @@ impl Resource<Data> for ManagedCluster {
 
     async fn update(&self, request: UpdateRequest<Data>, response: &mut UpdateResponse) -> Outcome {
         let prior: ClusterModel = request.prior_state.get()?;
-        let handle = handle_of(&request.prior_state)?;
-        let record = record(&handle)?;
         let desired = desired(&request.plan, Some(&prior))?;
         let limit = timeout(&request.plan, "update", Duration::from_hours(1))?;
-        let engine = request.data.engine_for(&handle, &request.cancel).await?;
+        let (engine, record) =
+            existing(&request.data, &request.prior_state, &request.cancel).await?;
         let approved = approval(&request.plan);
         let outcome = within(limit, &request.cancel, |cancel| {
             let (desired, record, approved) = (&desired, &record, &approved);
@@ -212,10 +212,9 @@ impl Resource<Data> for ManagedCluster {
 
     async fn delete(&self, request: DeleteRequest<Data>, response: &mut DeleteResponse) -> Outcome {
         protection::check_destroy(&request.prior_state, &request.planned_private)?;
-        let handle = handle_of(&request.prior_state)?;
-        let record = record(&handle)?;
         let limit = timeout(&request.prior_state, "delete", Duration::from_mins(30))?;
-        let engine = request.data.engine_for(&handle, &request.cancel).await?;
+        let (engine, record) =
+            existing(&request.data, &request.prior_state, &request.cancel).await?;
         let removed = within(limit, &request.cancel, |cancel| {
             let record = &record;
             async move { engine.delete_cluster(record, &cancel).await }
@@ -287,12 +286,49 @@ fn identity_id(identity: &Dynamic) -> Result<ClusterId, Diagnostics> {
     ClusterId::parse(&format!("{}/{}", text("identifier"), text("birth"))).map_err(refused)
 }
 
+/// Finds an imported cluster: what it recorded about itself; without that what its machines show.
+async fn find(request: &ReadRequest<Data>, response: &mut ReadResponse) -> Outcome {
+    let engine = request.data.engine(&request.cancel).await?;
+    let id = import_id(&request.state)?;
+    let found = engine.look_for_cluster(&id, &request.cancel).await;
+    let state = match found.map_err(error)? {
+        FoundCluster::Recorded(recorded) => {
+            let state = imported(&recorded, engine.tenant(), &request.data);
+            let (desired, record) = (&recorded.desired, &recorded.record);
+            refreshed(desired, record, state, engine, request, response).await?
+        }
+        FoundCluster::Shown(seen) => {
+            response.diagnostics.extend([only_shown(&seen)]);
+            if is_import(&request.state) {
+                shown(&seen, engine.tenant())
+            } else {
+                request.state.clone()
+            }
+        }
+    };
+    response.identity = identity(&state);
+    response.state = Some(state);
+    Ok(())
+}
+
+/// Tells that a cluster could be seen from outside only.
+fn only_shown(seen: &ShownCluster) -> framework::Diagnostic {
+    let problem = Problem::warning(product::Path::root(), "cluster does not tell about itself")
+        .seen(format!("{}, {} machines: {}", seen.id, seen.machines, seen.reason))
+        .allowed("the ConfigMap that the last step of an apply writes, in an API that answers")
+        .next(
+            "State holds what the machines show; the rest comes from the cluster when it answers, or from the \
+             configuration with the next apply, in place. Whether the key is the cluster's own shows then.",
+        );
+    diagnostic(&problem)
+}
+
 /// The drift of an imported cluster, as a refresh finds it.
 async fn refreshed(
     desired: &DesiredCluster,
     record: &ClusterRecord,
     mut state: Dynamic,
-    engine: &lifecycle::Engine,
+    engine: &Engine,
     request: &ReadRequest<Data>,
     response: &mut ReadResponse,
 ) -> Result<Dynamic, Diagnostics> {

@@ -1,15 +1,15 @@
 //! What is stored of a cluster.
 
-use framework::{Dynamic, Path, ToValue};
-use lifecycle::Drift;
+use framework::{Dynamic, Path, ToValue, Type};
 use lifecycle::cluster::DesiredCluster;
-use lifecycle::run::{ClusterRecord, RecordedCluster};
+use lifecycle::run::{ClusterRecord, RecordedCluster, ShownCluster};
+use lifecycle::{Deviation, DeviationKind, Drift, Object};
 use product::Role;
 use talos::access::{ClusterIdentity, KubernetesAccess, TalosAccess};
 
 use super::plan::{Derived, public_members};
 use crate::clients::Data;
-use crate::handle::Handle;
+use crate::handle::{Handle, handle_type};
 
 /// The state after an apply: the plan, with everything the birth decides filled in.
 pub fn write(
@@ -217,6 +217,67 @@ pub fn imported(recorded: &RecordedCluster, tenant: &str, data: &Data) -> Dynami
         tenant,
         data,
     )
+}
+
+/// The state of a cluster that an import could only see from outside. What is null there is no reason to replace
+/// anything: the next plan is an update in place, and the next read that reaches the cluster fills it in.
+pub fn shown(shown: &ShownCluster, tenant: &str) -> Dynamic {
+    let id = &shown.id;
+    let text = |value: &dyn std::fmt::Display| Dynamic::string(value.to_string());
+    let zones = shown
+        .zones
+        .as_ref()
+        .map(|zones| Dynamic::list(zones.as_slice().iter().map(|zone| text(zone))));
+    let network = shown.node_network.map(|network| {
+        let names = [
+            "gateway",
+            "nameservers",
+            "ntp_servers",
+            "pod_cidr",
+            "service_cidr",
+            "public_zone",
+            "metallb",
+        ];
+        let unseen = names.into_iter().map(|name| (name, Dynamic::Null));
+        Dynamic::object(std::iter::once(("node_cidr", text(&network.net()))).chain(unseen))
+    });
+    let Type::Object(members) = handle_type() else {
+        return Dynamic::Null;
+    };
+    let mut handle = Dynamic::object(members.into_keys().map(|name| (name, Dynamic::Null)));
+    for (name, value) in [
+        ("identifier", text(&id.identifier)),
+        ("birth", text(&id.birth)),
+        ("tenant", Dynamic::string(tenant)),
+        ("topology", text(&shown.topology)),
+        ("cluster_domain", text(&id.identifier.cluster_domain())),
+    ] {
+        handle.set_at(&Path::of(name), value);
+    }
+    let unread = Deviation::new(
+        Object::Cluster,
+        DeviationKind::Inputs,
+        "they could not be read",
+    );
+    Dynamic::object([
+        ("id", text(id)),
+        ("identifier", text(&id.identifier)),
+        ("topology", text(&shown.topology)),
+        ("zones", zones.unwrap_or(Dynamic::Null)),
+        ("network", network.unwrap_or(Dynamic::Null)),
+        ("handle", handle),
+        ("drift", Drift::of(&[unread]).as_map().to_value()),
+    ])
+}
+
+/// Whether a state is what an import saw from outside.
+pub fn is_shown(state: &Dynamic) -> bool {
+    let handle = state.member("handle").filter(|handle| !handle.is_null());
+    handle.is_some_and(|handle| {
+        handle
+            .member("certificate_authorities")
+            .is_none_or(Dynamic::is_null)
+    })
 }
 
 /// The strict policy when the identifier keeps it.

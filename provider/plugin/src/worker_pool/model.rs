@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use framework::{Dynamic, FromValue, Path, ToValue, Value};
 use lifecycle::cluster::Infrastructure;
 use lifecycle::pool::DesiredPool;
-use lifecycle::run::{ClusterHandle, RecordedPool};
+use lifecycle::run::{ClusterHandle, RecordedPool, ShownPool};
+use lifecycle::{Deviation, DeviationKind, Drift, Object};
 use product::rules::{PoolInput, TaintInput};
 use product::{IndexSet, MachineSize, PoolName, Taint, TaintEffect};
 
@@ -227,6 +228,32 @@ impl PoolModel {
             state.set_at(&Path::of("taints"), Dynamic::set(taints));
         }
         state
+    }
+
+    /// The state of a pool that an import could only see from outside: its machines.
+    pub fn shown(handle: Dynamic, id: &str, name: &PoolName, shown: &ShownPool) -> Dynamic {
+        let number = |value: u64| i64::try_from(value).map_or(Dynamic::Null, |n| n.to_value());
+        let unread = Deviation::new(
+            Object::Pool,
+            DeviationKind::Inputs,
+            "they could not be read",
+        );
+        Dynamic::object([
+            ("cluster", handle),
+            ("id", Dynamic::string(id)),
+            ("name", Dynamic::string(name.to_string())),
+            ("size", number(shown.indexes.len() as u64)),
+            ("vcpu", number(shown.vcpu.into())),
+            ("memory_gib", number(shown.memory_gib)),
+            ("workers", Dynamic::string(shown.indexes.to_string())),
+            ("drift", Drift::of(&[unread]).as_map().to_value()),
+        ])
+    }
+
+    /// Whether a state is what an import saw from outside: an applied one has a system disk.
+    pub fn is_shown(state: &Dynamic) -> bool {
+        let null = |name: &str| state.member(name).is_none_or(Dynamic::is_null);
+        !null("name") && null("os_disk_gb")
     }
 
     /// The numbers in state.

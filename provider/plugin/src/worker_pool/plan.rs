@@ -42,20 +42,22 @@ pub fn plan<D>(request: &ModifyPlanRequest<D>, response: &mut ModifyPlanResponse
     replace_on_birth(request, response);
     set_id(&model, prior.as_ref(), response);
     let desired = facts.as_ref().and_then(|facts| model.desired(facts));
-    let before = prior.as_ref().and_then(|prior| {
-        let facts = KnownFacts::read(&prior.cluster, &mut Diagnostics::new())?;
-        Some((
-            prior.desired(&facts)?,
-            prior.stored_workers(),
-            stored_drift(&prior.drift),
-        ))
-    });
     let Some(desired) = desired else {
         for name in ["plan_summary", "drift", "workers"] {
             response.set_at(&Path::of(name), &Dynamic::UNKNOWN);
         }
         return Ok(());
     };
+    // Of a pool that an import saw from outside the drift says what is to be done.
+    let before = prior.as_ref().map(|prior| {
+        let facts = KnownFacts::read(&prior.cluster, &mut Diagnostics::new());
+        let before = facts.and_then(|facts| prior.desired(&facts));
+        (
+            before.unwrap_or_else(|| desired.clone()),
+            prior.stored_workers(),
+            stored_drift(&prior.drift),
+        )
+    });
     let plan = plan_from_state(
         &desired,
         before

@@ -4,20 +4,21 @@ use std::time::Duration;
 
 use framework::timeouts::timeout;
 use framework::{
-    CreateRequest, CreateResponse, DeleteRequest, DeleteResponse, Diagnostics, Dynamic,
+    CreateRequest, CreateResponse, DeleteRequest, DeleteResponse, Diagnostic, Diagnostics, Dynamic,
     IdentitySchema, ImportRequest, ImportResponse, ModifyPlanRequest, ModifyPlanResponse, Outcome,
     Path, ReadRequest, ReadResponse, Resource, Schema, ToValue, UpdateRequest, UpdateResponse,
     ValidateConfigRequest, async_trait,
 };
 use lifecycle::Drift;
 use lifecycle::pool::DesiredPool;
-use lifecycle::run::{PoolOutcome, PoolRead};
-use product::{IndexSet, PoolName};
+use lifecycle::run::{FoundCluster, FoundPool, PoolOutcome, PoolRead};
+use product::{IndexSet, PoolName, Problem};
 use transport::CancellationToken;
 
 use super::{PoolModel, TYPE_NAME, plan, schema};
 use crate::attributes::approval;
 use crate::clients::Data;
+use crate::cluster::state::{imported, shown};
 use crate::deadline::within;
 use crate::handle::Handle;
 use crate::import;
@@ -143,12 +144,24 @@ impl Resource<Data> for WorkerPool {
 
     async fn read(&self, request: ReadRequest<Data>, response: &mut ReadResponse) -> Outcome {
         let mut state = request.state.clone();
-        if import::is_import(&state) {
-            let Some(found) = recorded(&state, &request.data, &request.cancel).await? else {
-                response.state = None;
-                return Ok(());
-            };
-            state = found;
+        if import::is_import(&state) || PoolModel::is_shown(&state) {
+            match found(&state, &request.data, &request.cancel).await? {
+                None => {
+                    response.state = None;
+                    return Ok(());
+                }
+                Some(Imported::Recorded(recorded)) => state = recorded,
+                Some(Imported::Shown(shown)) => {
+                    response.diagnostics.extend([only_shown(&shown)]);
+                    let state = if PoolModel::is_shown(&state) {
+                        state
+                    } else {
+                        shown
+                    };
+                    end_read(identity(&state), state, response);
+                    return Ok(());
+                }
+            }
         }
         let job = Job::new(&state)?;
         let Member {
@@ -197,6 +210,13 @@ impl Resource<Data> for WorkerPool {
     }
 
     async fn delete(&self, request: DeleteRequest<Data>, _: &mut DeleteResponse) -> Outcome {
+        if PoolModel::is_shown(&request.prior_state) {
+            return Err(Diagnostics::one_error(
+                "pool was imported while its cluster did not answer",
+                "Seen: a state that holds only what the pool's machines show\nAllowed: a state that a read or an apply \
+                 completed\nBring the cluster up and refresh, or destroy the cluster: that removes every machine of it.",
+            ));
+        }
         let job = Job::new(&request.prior_state)?;
         let limit = timeout(&request.prior_state, "delete", Duration::from_hours(1))?;
         let Member {
@@ -230,21 +250,73 @@ impl Resource<Data> for WorkerPool {
     }
 }
 
-/// The state of an imported pool, from what it recorded in its cluster: as the configuration that made it would leave it.
-async fn recorded(
+/// A pool that an import found, as state.
+enum Imported {
+    /// From what it recorded in its cluster: as the configuration that made it would leave it.
+    Recorded(Dynamic),
+    /// From what its machines show.
+    Shown(Dynamic),
+}
+
+async fn found(
     state: &Dynamic,
     data: &Data,
     cancel: &CancellationToken,
-) -> Result<Option<Dynamic>, Diagnostics> {
-    let (cluster, [name]) = import::parse(import::text(state, "id"), ID_FORM)?;
+) -> Result<Option<Imported>, Diagnostics> {
+    let text = import::text(state, "id");
+    let (id, [name]) = import::parse(text, ID_FORM)?;
     let name = PoolName::parse(name).map_err(refused)?;
-    let handle = import::handle(&cluster, data, cancel).await?;
-    let known = Handle::read(&handle)?;
-    let engine = data.engine_for(&known, cancel).await?;
-    let cluster = known.cluster()?;
-    let found = engine
-        .find_pool(&cluster, &name, cancel)
+    let engine = data.engine(cancel).await?;
+    let handle = match engine.look_for_cluster(&id, cancel).await.map_err(error)? {
+        FoundCluster::Recorded(recorded) => imported(&recorded, engine.tenant(), data),
+        FoundCluster::Shown(seen) => shown(&seen, engine.tenant()),
+    };
+    let handle = handle.member("handle").cloned().unwrap_or(Dynamic::Null);
+    let cluster = Handle::read(&handle)
+        .ok()
+        .map(|known| known.cluster())
+        .transpose()?;
+    let pool = engine
+        .look_for_pool(&id, cluster.as_ref(), &name, cancel)
         .await
         .map_err(error)?;
-    Ok(found.map(|found| PoolModel::imported(handle, &cluster, &found)))
+    Ok(pool.and_then(|pool| match (pool, &cluster) {
+        (FoundPool::Recorded(recorded), Some(cluster)) => {
+            let state = PoolModel::imported(handle, cluster, &recorded);
+            Some(Imported::Recorded(state))
+        }
+        // Nothing is read from a cluster that does not answer.
+        (FoundPool::Recorded(_), None) => None,
+        (FoundPool::Shown(seen), _) => {
+            let state = PoolModel::shown(handle, text, &name, &seen);
+            Some(Imported::Shown(state))
+        }
+    }))
+}
+
+/// The identity of a state that may be incomplete otherwise.
+fn identity(state: &Dynamic) -> Dynamic {
+    let cluster = |name: &str| {
+        let handle = state.member("cluster");
+        let value = handle.and_then(|handle| handle.member(name));
+        value.cloned().unwrap_or(Dynamic::Null)
+    };
+    Dynamic::object([
+        ("identifier", cluster("identifier")),
+        ("name", Dynamic::string(import::text(state, "name"))),
+        ("birth", cluster("birth")),
+    ])
+}
+
+/// Tells that a pool could be seen from outside only.
+fn only_shown(state: &Dynamic) -> Diagnostic {
+    let text = |name| import::text(state, name);
+    let problem = Problem::warning(product::Path::root(), "pool does not tell about itself")
+        .seen(format!("{}, workers {}", text("id"), text("workers")))
+        .allowed("the ConfigMap that the last step of an apply writes, in an API that answers")
+        .next(
+            "State holds what the machines show; the rest comes from the cluster when it answers, or from the \
+             configuration with the next apply, in place.",
+        );
+    diagnostic(&problem)
 }

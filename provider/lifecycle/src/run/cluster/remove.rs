@@ -1,16 +1,14 @@
-//! Destroying a cluster, and finding one again that no state knows.
-
-use std::net::Ipv4Addr;
+//! Destroying a cluster.
 
 use futures::FutureExt as _;
 use openiaas::Freshness;
-use product::{ClusterId, NodeKey, Path, Problem, Role};
+use product::{ClusterId, NodeKey, Path, Problem};
 use transport::CancellationToken;
 
 use crate::Error;
 use crate::plan::{Object, Step, StepKind};
 use crate::run::machines::{FoundVm, TagSeen};
-use crate::run::record::{ClusterRecord, RecordedCluster};
+use crate::run::record::ClusterRecord;
 use crate::run::{Engine, EventState, going, side_by_side};
 
 impl Engine {
@@ -140,60 +138,6 @@ impl Engine {
             },
         );
         result
-    }
-
-    /// Finds a cluster by its id for an import: what it recorded about itself.
-    ///
-    /// Its control plane is reached at the addresses its machines report, since the network is what is
-    /// asked for.
-    ///
-    /// # Errors
-    /// No machine of this birth; another key; a cluster that does not answer.
-    pub async fn find_cluster(
-        &self,
-        id: &ClusterId,
-        cancel: &CancellationToken,
-    ) -> Result<RecordedCluster, Error> {
-        let inventory = self
-            .machines
-            .inventory(&id.identifier, &[], Freshness::Now, cancel)
-            .await?;
-        let ours = of_birth(&inventory.vms, id);
-        if ours.is_empty() {
-            return Err(Error::refused(
-                Problem::error(Path::of("id"), "no machine of this cluster")
-                    .seen(id)
-                    .allowed("the identifier and birth of a cluster in this tenant")
-                    .next("Check the id; it is in the message that refused the create."),
-            ));
-        }
-        let members: Vec<Ipv4Addr> = ours
-            .iter()
-            .filter(|found| found.node.role == Role::ControlPlane)
-            .flat_map(|found| found.vm.addresses.iter())
-            .filter(|(device, _)| device.contains("ipv4"))
-            .filter_map(|(_, address)| address.parse().ok())
-            .collect();
-        let minted = self
-            .key
-            .mint(&self.tenant, &id.identifier, id.birth, None)?;
-        let kubernetes = self.access.kubernetes(&minted.pki, &members)?;
-        let doing = || Error::cluster("read what the cluster recorded about itself");
-        let recorded = kubernetes
-            .inputs(&format!("cluster-{}", id.identifier), cancel)
-            .await
-            .map_err(doing())?;
-        let recorded =
-            recorded.and_then(|value| serde_json::from_value::<RecordedCluster>(value).ok());
-        let Some(recorded) = recorded.filter(|recorded| recorded.record.id == *id) else {
-            return Err(Error::refused(
-                Problem::error(Path::of("id"), "the cluster recorded nothing about itself")
-                    .seen(format!("{id}: {} machines", ours.len()))
-                    .allowed("the ConfigMap that the last step of an apply writes")
-                    .next("Write the cluster's configuration by hand; the next apply records it."),
-            ));
-        };
-        Ok(recorded)
     }
 }
 

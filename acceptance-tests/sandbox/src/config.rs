@@ -141,6 +141,8 @@ pub struct Behaviour {
     pub memory_read_deficit: u64,
     /// Milliseconds until a new object shows in listings and reads.
     pub visibility_delay: u64,
+    /// Private addresses that machines outside this cloud have, each with its open ports; the others refuse.
+    pub strangers: BTreeMap<Ipv4Addr, Vec<u16>>,
 }
 
 impl Default for Behaviour {
@@ -161,6 +163,7 @@ impl Default for Behaviour {
             object_absent_status: 403,
             memory_read_deficit: 0,
             visibility_delay: 0,
+            strangers: BTreeMap::new(),
         }
     }
 }

@@ -62,12 +62,30 @@ async fn open(world: &World, host: &str, port: u16) -> Result<TcpStream, Unreach
         IpAddr::V4(address) => world.nodes.loopback_of(world, address),
         IpAddr::V6(_) => None,
     };
+    if let IpAddr::V4(address) = address
+        && let Some(open) = world.behaviour().strangers.get(&address)
+    {
+        return stranger(open.contains(&port)).await;
+    }
     let target: Ipv4Addr = target.ok_or(Unreached::Host)?;
     let stream = TcpStream::connect(SocketAddr::from((target, port)))
         .await
         .map_err(|_| Unreached::Port)?;
     let _ = stream.set_nodelay(true);
     Ok(stream)
+}
+
+/// A machine that nobody here knows: an open port accepts and hangs up.
+async fn stranger(open: bool) -> Result<TcpStream, Unreached> {
+    if !open {
+        return Err(Unreached::Port);
+    }
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
+    let listener = listener.map_err(|_| Unreached::Port)?;
+    let address = listener.local_addr().map_err(|_| Unreached::Port)?;
+    TcpStream::connect(address)
+        .await
+        .map_err(|_| Unreached::Port)
 }
 
 async fn connect(world: &World, stream: &mut TcpStream) -> std::io::Result<()> {

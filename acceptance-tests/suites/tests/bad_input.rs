@@ -406,7 +406,51 @@ async fn an_address_in_use_is_named() -> Result {
     let text = refusal(&bench).await?;
     expect(
         &text,
-        &["addresses of the cluster are in use", "10.24.0.21"],
+        &[
+            "addresses of the cluster are in use",
+            "10.24.0.21, planned for cp-01, is held by machine alphat-cp-01 in zone AZ05",
+            "10.24.0.20, planned for the Kubernetes API",
+        ],
     );
     Ok(())
+}
+
+/// Machines that the cloud knows nothing about hold addresses of a new cluster, and of a new worker.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stranger_on_an_address_is_named() -> Result {
+    let mut bench = Bench::with_example("devtest").await?;
+    let strangers = |strangers: Value| serde_json::json!({"strangers": strangers});
+    let on = |address: &str, ports: &[u16]| strangers(serde_json::json!({address: ports}));
+    bench.admin().set_behaviour(on("10.24.0.21", &[22])).await?;
+    let text = refusal(&bench).await?;
+    let held = "10.24.0.21, planned for cp-01, is held by a machine that answers on port 22";
+    expect(&text, &["addresses of the cluster are in use", held]);
+
+    bench
+        .admin()
+        .set_behaviour(strangers(serde_json::json!({})))
+        .await?;
+    bench.apply().await?;
+    bench.edit("main.tf", "size    = 3", "size    = 4")?;
+    bench
+        .admin()
+        .set_behaviour(on("10.24.0.54", &[443]))
+        .await?;
+    let text = refusal(&bench).await?;
+    let held = "10.24.0.54, planned for wrk-04, is held by a machine that answers on port 443";
+    expect(&text, &[held]);
+
+    // Every port closed: only who can tell a refusal from silence sees it.
+    bench.admin().set_behaviour(on("10.24.0.54", &[])).await?;
+    let socks = bench.admin().addresses().await?.proxy_socks5;
+    bench.terraform.env("MANAGEDK8S_PROXY_URL", socks);
+    let text = refusal(&bench).await?;
+    expect(&text, &["10.24.0.54", "refuses connections on port 22"]);
+
+    bench
+        .admin()
+        .set_behaviour(strangers(serde_json::json!({})))
+        .await?;
+    bench.apply().await?;
+    bench.expect_empty_plan().await
 }

@@ -47,6 +47,8 @@ pub enum DialError {
         target: String,
         /// What the proxy answered.
         reason: String,
+        /// Whether it says that the target itself refused: only SOCKS5 can say so.
+        by_target: bool,
     },
     /// The address to dial has no host.
     #[error("address {address:?} names no host")]
@@ -135,16 +137,17 @@ impl Dialer {
             return tcp(host, port, target).await;
         };
         let mut stream = tcp(&proxy.host, proxy.port, &proxy.address()).await?;
-        let refused = |reason: String| DialError::Proxy {
+        let refused = |reason: String, by_target| DialError::Proxy {
             proxy: proxy.address(),
             target: target.to_owned(),
             reason,
+            by_target,
         };
         match proxy.kind {
             Kind::Connect => {
                 ask_connect(&mut stream, proxy, target)
                     .await
-                    .map_err(|error| refused(error.to_string()))?;
+                    .map_err(|error| refused(error.to_string(), false))?;
                 Ok(stream)
             }
             Kind::Socks5 => {
@@ -162,7 +165,10 @@ impl Dialer {
                     }
                 }
                 .map(Socks5Stream::into_inner)
-                .map_err(|error| refused(error.to_string()))
+                .map_err(|error| {
+                    let by_target = matches!(error, tokio_socks::Error::ConnectionRefused);
+                    refused(error.to_string(), by_target)
+                })
             }
         }
     }

@@ -57,15 +57,22 @@ pub enum Occupant {
     Maintenance,
     /// A Talos machine with certificates of somebody else.
     Foreign,
+    /// Something that accepts connections on this port.
+    Answers(u16),
+    /// Something that refuses connections on this port, as a machine with a closed port does, and some firewalls for
+    /// everybody.
+    Refuses(u16),
 }
 
 impl fmt::Display for Occupant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Ours => "a node of this very cluster",
-            Self::Maintenance => "a Talos machine without configuration",
-            Self::Foreign => "a Talos machine of another cluster",
-        })
+        match self {
+            Self::Ours => f.write_str("a node of this very cluster"),
+            Self::Maintenance => f.write_str("a Talos machine without configuration"),
+            Self::Foreign => f.write_str("a Talos machine of another cluster"),
+            Self::Answers(port) => write!(f, "a machine that answers on port {port}"),
+            Self::Refuses(port) => write!(f, "a machine that refuses connections on port {port}"),
+        }
     }
 }
 

@@ -103,6 +103,7 @@ impl Access for ClusterAccess {
         });
         Ok(Arc::new(NodesDoor {
             client: client.clone(),
+            dialer: self.dialer.clone(),
         }))
     }
 

@@ -1,6 +1,7 @@
 //! The machine API behind [`Nodes`].
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use talos::client::{
@@ -9,7 +10,7 @@ use talos::client::{
 };
 use talos::config::MachineRole;
 use tokio::io::AsyncWrite;
-use transport::{CancellationToken, chain};
+use transport::{CancellationToken, DialError, Dialer, Knock, chain};
 
 use crate::error::Fault;
 use crate::guard::EtcdMember;
@@ -18,7 +19,13 @@ use crate::ports::{Bootstrapped, EtcdService, NodeLook, Nodes, Occupant, Snapsho
 /// The machine API of one cluster.
 pub(super) struct NodesDoor {
     pub client: TalosClient,
+    pub dialer: Dialer,
 }
+
+/// SSH, HTTP, HTTPS, RDP, the Kubernetes API.
+const LIKELY_PORTS: [u16; 5] = [22, 80, 443, 3389, 6443];
+/// How long one of them may take: a machine in the same network answers in milliseconds.
+const KNOCK_LIMIT: Duration = Duration::from_secs(3);
 
 #[async_trait]
 impl Nodes for NodesDoor {
@@ -63,19 +70,11 @@ impl Nodes for NodesDoor {
         address: Ipv4Addr,
         cancel: &CancellationToken,
     ) -> Result<Option<Occupant>, Fault> {
-        let look = self.client.observe(
-            IpAddr::V4(address),
-            MachineRole::Worker,
-            Depth::Quick,
-            cancel,
+        let (talos, other) = tokio::join!(
+            self.talos_occupant(address, cancel),
+            self.other_occupant(address, cancel)
         );
-        let look = look.await.map_err(fault(address, "look at"))?;
-        Ok(match look.reach {
-            Reach::Configured(_) => Some(Occupant::Ours),
-            Reach::Maintenance(_) => Some(Occupant::Maintenance),
-            Reach::Foreign { .. } => Some(Occupant::Foreign),
-            Reach::Silent { .. } => None,
-        })
+        Ok(talos?.or(other?))
     }
 
     async fn etcd(&self, node: Ipv4Addr, cancel: &CancellationToken) -> Result<EtcdService, Fault> {
@@ -184,6 +183,52 @@ impl Nodes for NodesDoor {
                 error,
             )),
         }
+    }
+}
+
+impl NodesDoor {
+    async fn talos_occupant(
+        &self,
+        address: Ipv4Addr,
+        cancel: &CancellationToken,
+    ) -> Result<Option<Occupant>, Fault> {
+        let look = self.client.observe(
+            IpAddr::V4(address),
+            MachineRole::Worker,
+            Depth::Quick,
+            cancel,
+        );
+        let look = look.await.map_err(fault(address, "look at"))?;
+        Ok(match look.reach {
+            Reach::Configured(_) => Some(Occupant::Ours),
+            Reach::Maintenance(_) => Some(Occupant::Maintenance),
+            Reach::Foreign { .. } => Some(Occupant::Foreign),
+            Reach::Silent { .. } => None,
+        })
+    }
+
+    /// Whoever is no Talos machine: ports that servers of any kind are likely to have, or to refuse.
+    async fn other_occupant(
+        &self,
+        address: Ipv4Addr,
+        cancel: &CancellationToken,
+    ) -> Result<Option<Occupant>, Fault> {
+        let host = address.to_string();
+        let knocks = LIKELY_PORTS.map(|port| {
+            let (dialer, host) = (&self.dialer, &host);
+            async move { (port, dialer.knock(host, port, KNOCK_LIMIT, cancel).await) }
+        });
+        let mut refuses = None;
+        for (port, knock) in futures::future::join_all(knocks).await {
+            match knock {
+                Ok(Knock::Open) => return Ok(Some(Occupant::Answers(port))),
+                Ok(Knock::Refused) => refuses = refuses.or(Some(Occupant::Refuses(port))),
+                Ok(Knock::Silent) => {}
+                Err(DialError::Cancelled) => return Err(Fault::Cancelled),
+                Err(error) => return Err(Fault::Unreachable(chain(&error))),
+            }
+        }
+        Ok(refuses)
     }
 }
 

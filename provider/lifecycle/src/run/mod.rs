@@ -10,6 +10,7 @@ mod config;
 mod inside;
 mod key;
 mod machines;
+mod occupied;
 mod pool;
 mod progress;
 mod record;
@@ -35,7 +36,7 @@ pub use machines::{FoundVm, TagSeen};
 pub use pool::{PoolOutcome, PoolRead, RecordedPool};
 pub use progress::{Event, EventState, Progress, Silent};
 pub use record::{ClusterHandle, ClusterRecord, RecordedCluster, StoredCas};
-pub use shown::{FoundCluster, FoundPool, ShownCluster, ShownPool};
+pub use shown::{ClusterImport, PoolImport, ShownCluster, ShownPool};
 pub use snapshot::etcd_snapshot;
 
 use crate::Error;

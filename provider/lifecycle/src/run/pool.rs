@@ -1,6 +1,7 @@
 //! Execution of a worker pool's plan.
 
 mod observe;
+mod preflight;
 mod steps;
 
 use futures::FutureExt as _;
@@ -288,6 +289,7 @@ impl Run<'_> {
         let pool = self.desired.name.to_string();
         let mut before = Plan::default();
         let mut repeats = 0;
+        let mut looked = false;
         loop {
             going(self.cancel)?;
             // Numbers are taken under one lock, so that pools made side by side do not take the same.
@@ -320,6 +322,10 @@ impl Run<'_> {
             let front = next.front().to_vec();
             for step in &front {
                 approve(approved, step, &NodeSet::new()).map_err(|refused| plan_again(&refused))?;
+            }
+            if !looked && front[0].kind == StepKind::MakeMachine {
+                looked = true;
+                self.free_addresses(&target, &observed).await?;
             }
             match self.execute(&front, &observed, &target).await {
                 // The name went to somebody else: the next observation shows it, and takes another number.

@@ -17,7 +17,7 @@ use crate::ports::Occupant;
 
 /// A cluster that an import looked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum FoundCluster {
+pub enum ClusterImport {
     /// What it recorded about itself.
     Recorded(Box<RecordedCluster>),
     /// It does not answer, or recorded nothing: what its machines show.
@@ -43,7 +43,7 @@ pub struct ShownCluster {
 
 /// A pool that an import looked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum FoundPool {
+pub enum PoolImport {
     /// What it recorded about itself.
     Recorded(Box<RecordedPool>),
     /// What its machines show.
@@ -71,7 +71,7 @@ impl Engine {
         &self,
         id: &ClusterId,
         cancel: &CancellationToken,
-    ) -> Result<FoundCluster, Error> {
+    ) -> Result<ClusterImport, Error> {
         let ours = self.machines_of_birth(id, cancel).await?;
         if ours.is_empty() {
             return Err(no_machine(id));
@@ -86,10 +86,10 @@ impl Engine {
             .flat_map(FoundVm::addresses)
             .collect();
         let reason = match self.recorded(id, &minted, &members, cancel).await? {
-            Ok(recorded) => return Ok(FoundCluster::Recorded(Box::new(recorded))),
+            Ok(recorded) => return Ok(ClusterImport::Recorded(Box::new(recorded))),
             Err(reason) => reason,
         };
-        Ok(FoundCluster::Shown(shown_cluster(id, &ours, reason)))
+        Ok(ClusterImport::Shown(shown_cluster(id, &ours, reason)))
     }
 
     /// As [`Self::look_for_cluster`], for who needs all of it.
@@ -102,8 +102,8 @@ impl Engine {
         cancel: &CancellationToken,
     ) -> Result<RecordedCluster, Error> {
         match self.look_for_cluster(id, cancel).await? {
-            FoundCluster::Recorded(recorded) => Ok(*recorded),
-            FoundCluster::Shown(shown) => Err(Error::refused(
+            ClusterImport::Recorded(recorded) => Ok(*recorded),
+            ClusterImport::Shown(shown) => Err(Error::refused(
                 Problem::error(Path::of("id"), "the cluster does not tell about itself")
                     .seen(format!("{id}, {} machines: {}", shown.machines, shown.reason))
                     .allowed("the ConfigMap that the last step of an apply writes, in an API that answers")
@@ -195,10 +195,10 @@ impl Engine {
         cluster: Option<&ClusterHandle>,
         name: &PoolName,
         cancel: &CancellationToken,
-    ) -> Result<Option<FoundPool>, Error> {
+    ) -> Result<Option<PoolImport>, Error> {
         if let Some(cluster) = cluster {
             match self.find_pool(cluster, name, cancel).await {
-                Ok(Some(recorded)) => return Ok(Some(FoundPool::Recorded(Box::new(recorded)))),
+                Ok(Some(recorded)) => return Ok(Some(PoolImport::Recorded(Box::new(recorded)))),
                 Ok(None)
                 | Err(Error::Cluster {
                     source: Fault::Unreachable(_),
@@ -213,7 +213,7 @@ impl Engine {
             .filter(|found| found.owner().and_then(|tag| tag.pool.as_ref()) == Some(name))
             .collect();
         Ok(workers.first().map(|first| {
-            FoundPool::Shown(ShownPool {
+            PoolImport::Shown(ShownPool {
                 indexes: workers.iter().map(|found| found.node.index).collect(),
                 vcpu: first.vm.cpu,
                 // The platform rounds by some MB.

@@ -75,7 +75,7 @@ mod tests {
             &self,
             _: Ipv4Addr,
             _: &CancellationToken,
-        ) -> Result<Option<String>, Fault> {
+        ) -> Result<Option<crate::ports::Occupant>, Fault> {
             unused()
         }
 

@@ -21,7 +21,7 @@ use framework::{
 use lifecycle::Engine;
 use lifecycle::cluster::DesiredCluster;
 use lifecycle::run::{
-    ClusterOutcome, ClusterRead, ClusterRecord, FoundCluster, Phase, ShownCluster,
+    ClusterImport, ClusterOutcome, ClusterRead, ClusterRecord, Phase, ShownCluster,
 };
 use product::{ClusterId, Problem};
 use transport::CancellationToken;
@@ -292,12 +292,12 @@ async fn find(request: &ReadRequest<Data>, response: &mut ReadResponse) -> Outco
     let id = import_id(&request.state)?;
     let found = engine.look_for_cluster(&id, &request.cancel).await;
     let state = match found.map_err(error)? {
-        FoundCluster::Recorded(recorded) => {
+        ClusterImport::Recorded(recorded) => {
             let state = imported(&recorded, engine.tenant(), &request.data);
             let (desired, record) = (&recorded.desired, &recorded.record);
             refreshed(desired, record, state, engine, request, response).await?
         }
-        FoundCluster::Shown(seen) => {
+        ClusterImport::Shown(seen) => {
             response.diagnostics.extend([only_shown(&seen)]);
             if is_import(&request.state) {
                 shown(&seen, engine.tenant())

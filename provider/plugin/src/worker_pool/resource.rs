@@ -11,7 +11,7 @@ use framework::{
 };
 use lifecycle::Drift;
 use lifecycle::pool::DesiredPool;
-use lifecycle::run::{FoundCluster, FoundPool, PoolOutcome, PoolRead};
+use lifecycle::run::{ClusterImport, PoolImport, PoolOutcome, PoolRead};
 use product::{IndexSet, PoolName, Problem};
 use transport::CancellationToken;
 
@@ -268,8 +268,8 @@ async fn found(
     let name = PoolName::parse(name).map_err(refused)?;
     let engine = data.engine(cancel).await?;
     let handle = match engine.look_for_cluster(&id, cancel).await.map_err(error)? {
-        FoundCluster::Recorded(recorded) => imported(&recorded, engine.tenant(), data),
-        FoundCluster::Shown(seen) => shown(&seen, engine.tenant()),
+        ClusterImport::Recorded(recorded) => imported(&recorded, engine.tenant(), data),
+        ClusterImport::Shown(seen) => shown(&seen, engine.tenant()),
     };
     let handle = handle.member("handle").cloned().unwrap_or(Dynamic::Null);
     let cluster = Handle::read(&handle)
@@ -281,13 +281,13 @@ async fn found(
         .await
         .map_err(error)?;
     Ok(pool.and_then(|pool| match (pool, &cluster) {
-        (FoundPool::Recorded(recorded), Some(cluster)) => {
+        (PoolImport::Recorded(recorded), Some(cluster)) => {
             let state = PoolModel::imported(handle, cluster, &recorded);
             Some(Imported::Recorded(state))
         }
         // Nothing is read from a cluster that does not answer.
-        (FoundPool::Recorded(_), None) => None,
-        (FoundPool::Shown(seen), _) => {
+        (PoolImport::Recorded(_), None) => None,
+        (PoolImport::Shown(seen), _) => {
             let state = PoolModel::shown(handle, text, &name, &seen);
             Some(Imported::Shown(state))
         }

@@ -2,15 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use futures::FutureExt as _;
-use product::{NodeKey, Path, Problem};
+use product::{ApiStrategy, Path};
 
 use super::Run;
 use crate::Error;
-use crate::run::side_by_side;
-
-/// Addresses that are looked at together: those that nobody has answer late.
-const TOGETHER: usize = 16;
+use crate::run::occupied::Wanted;
 
 impl Run<'_> {
     /// Every zone has what the machines need, and nobody has their addresses.
@@ -24,37 +20,20 @@ impl Run<'_> {
                 machines.resources(&spec.zone, names, self.cancel).await?;
             }
         }
-        let nodes: Vec<NodeKey> = machines.iter().map(|spec| spec.node).collect();
-        self.free_addresses(&nodes).await
-    }
-
-    async fn free_addresses(&self, nodes: &[NodeKey]) -> Result<(), Error> {
-        let mut work = Vec::with_capacity(nodes.len());
-        for node in nodes.iter().copied() {
-            let address = self.handle.network.address(node);
-            let look = async move { (node, self.nodes.occupant(address, self.cancel).await) };
-            work.push(look.boxed());
-        }
-        let mut taken = Vec::new();
-        for (node, occupant) in side_by_side(TOGETHER, work).await {
-            let doing = format!("look whether the address of {node} is free");
-            if let Some(who) = occupant.map_err(Error::cluster(doing))? {
-                let address = self.handle.network.address(node);
-                taken.push(format!("{address}, planned for {node}, is held by {who}"));
-            }
-        }
-        if taken.is_empty() {
-            return Ok(());
-        }
-        taken.sort();
-        Err(Error::refused(
-            Problem::error(
-                Path::of("network.node_cidr"),
-                "addresses of the cluster are in use",
-            )
-            .seen(taken.join("; "))
-            .allowed("a range in which nobody has the addresses of the plan")
-            .next("Choose another range, or remove the machines that have these addresses."),
-        ))
+        let plan = &self.desired.network;
+        let planned = machines
+            .iter()
+            .map(|spec| (plan.address(spec.node), spec.node.to_string()));
+        let shared = (self.desired.api_strategy == ApiStrategy::Vip)
+            .then(|| (plan.vip(), "the Kubernetes API".to_owned()));
+        let wanted = Wanted {
+            addresses: planned.chain(shared).collect(),
+            plan,
+            network: &self.desired.infrastructure.network,
+            place: Path::of("network.node_cidr"),
+        };
+        self.engine
+            .free_addresses(&wanted, self.nodes.as_ref(), self.cancel)
+            .await
     }
 }

@@ -120,16 +120,87 @@ resource "managedk8s_addon" "metallb" {
   }
 }
 
-# Any other chart.
+# Any other chart, with everything that can be said of a release. Most of it is the default.
 resource "managedk8s_addon" "podinfo" {
   cluster    = managedk8s_cluster.prod.handle
   name       = "podinfo"
-  namespace  = "demo"
-  repository = "https://charts.example.com/podinfo"
-  chart      = "podinfo"
-  version    = "6.9.0"
-  values     = { replicaCount = 2 }
   depends_on = [managedk8s_worker_pool.default]
+
+  repository             = "https://charts.example.com/podinfo"
+  repository_username    = "reader"
+  repository_password_wo = var.chart_password
+  chart                  = "podinfo"
+  version                = "6.9.0"
+
+  namespace        = "demo"
+  create_namespace = true
+  pod_security     = "restricted"
+
+  values = [
+    "replicaCount: 1",
+    { replicaCount = 2 },
+  ]
+  set = [{
+    name  = "ingress.hosts[0]"
+    value = "podinfo.example.com"
+    type  = "string"
+  }]
+  values_wo = { redis = { password = ephemeral.managedk8s_generated_password.redis.result } }
+  set_wo = [{
+    name  = "admin.token"
+    value = ephemeral.managedk8s_generated_password.redis.result
+    type  = "literal"
+  }]
+  values_wo_version = 1
+
+  post_render = [{
+    target = { kind = "Service" }
+    patch  = { metadata = { annotations = { "example.com/team" = "blue" } } }
+  }]
+  api_versions = ["monitoring.coreos.com/v1"]
+
+  wait                   = true
+  wait_for_jobs          = false
+  atomic                 = true
+  cleanup_on_fail        = false
+  force_update           = false
+  take_ownership         = false
+  hooks                  = true
+  skip_schema_validation = false
+  max_history            = 10
+  description            = "managed by terraform"
+
+  crds = {
+    install = true
+    upgrade = true
+    keep    = true
+  }
+
+  drift_detection = {
+    mode   = "detect"
+    repair = true
+    ignore = [{
+      group     = "apps"
+      kind      = "Deployment"
+      name      = "podinfo"
+      namespace = "demo"
+      fields    = [".spec.replicas"]
+    }]
+    ignore_managers = ["our-autoscaler"]
+  }
+}
+
+variable "chart_password" {
+  description = "The password of the chart repository."
+  type        = string
+  ephemeral   = true
+  default     = null
+}
+
+ephemeral "managedk8s_generated_password" "redis" {
+  cluster = local.cluster
+  purpose = "demo/redis"
+  version = 1
 }
 
 locals {

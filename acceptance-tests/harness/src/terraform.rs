@@ -93,6 +93,11 @@ impl Terraform {
         std::fs::write(&settings, text).map_err(Error::file(&settings))?;
         let mut environment = BTreeMap::new();
         environment.insert("TF_CLI_CONFIG_FILE".to_owned(), settings.into_os_string());
+        // Charts are kept with the test, not with the user.
+        environment.insert(
+            "MANAGEDK8S_CACHE_DIR".to_owned(),
+            folder.join(".cache").into_os_string(),
+        );
         for (name, value) in [
             ("CHECKPOINT_DISABLE", "1"),
             ("TF_IN_AUTOMATION", "1"),

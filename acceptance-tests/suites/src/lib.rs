@@ -2,7 +2,9 @@
 //! terraform working folder of its own, so that all of them run side by side.
 
 mod bench;
+mod shop;
 mod tools;
 
 pub use bench::{Bench, Result};
+pub use shop::{SHOP, shop, shop_of};
 pub use tools::Tools;

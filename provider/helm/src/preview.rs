@@ -51,6 +51,8 @@ pub use shown::{ChangeKind, Diff, LeafChange, ObjectChange, Role, Shown};
 
 use std::collections::BTreeMap;
 
+use sha2::{Digest as _, Sha256};
+
 use crate::post_render;
 use crate::render;
 
@@ -108,6 +110,35 @@ enum Node {
     List(Vec<Node>),
 }
 
+impl Node {
+    /// Adds all that may be told to a hash; whether everything is known.
+    fn feed(&self, hash: &mut Sha256) -> bool {
+        match self {
+            Self::Leaf(value) => {
+                hash.update(b"=");
+                hash.update(value.to_string());
+                true
+            }
+            Self::Unknown => {
+                hash.update(b"?");
+                false
+            }
+            Self::Masked(_) => {
+                hash.update(b"*");
+                true
+            }
+            Self::Map(map) => map.iter().fold(true, |known, (key, node)| {
+                hash.update(format!("{{{}:{key}", key.len()));
+                node.feed(hash) && known
+            }),
+            Self::List(items) => items.iter().fold(true, |known, node| {
+                hash.update(b"[");
+                node.feed(hash) && known
+            }),
+        }
+    }
+}
+
 /// Makes the preview of `inputs`. Renders on threads of its own, one to five times.
 ///
 /// # Errors
@@ -121,6 +152,20 @@ impl Preview {
     /// The names of the objects: `Kind/namespace/name`, `Kind/name` for objects of the whole cluster.
     pub fn objects(&self) -> impl Iterator<Item = &str> {
         self.objects.keys().map(String::as_str)
+    }
+
+    /// A digest of each object, 16 hexadecimal digits, and whether all of the object is known; what is not leaves no
+    /// trace in the digest. What must not be shown does not either: short secrets could be guessed from it.
+    pub fn digests(&self) -> BTreeMap<String, (String, bool)> {
+        let digest = |entry: &Entry| {
+            let mut hash = Sha256::new();
+            let certain = entry.node.feed(&mut hash) && !entry.uncertain;
+            (hex::encode(&hash.finalize()[..8]), certain)
+        };
+        self.objects
+            .iter()
+            .map(|(key, entry)| (key.clone(), digest(entry)))
+            .collect()
     }
 
     /// What is not known about the list of objects; `None` when it is complete.

@@ -88,6 +88,20 @@ impl Releases {
         self.store.history(id, cancel).await
     }
 
+    /// The newest revision, as [`Self::last`], for reads of many releases: superseded records, which are most of them,
+    /// are not asked for, and of the others only the newest is decoded.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::history`].
+    pub async fn newest(
+        &self,
+        id: &ReleaseId,
+        cancel: &CancellationToken,
+    ) -> Result<Option<Release>, Error> {
+        self.store.newest(id, cancel).await
+    }
+
     /// The newest revision.
     ///
     /// # Errors

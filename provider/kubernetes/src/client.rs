@@ -74,6 +74,8 @@ pub(crate) struct Ask {
     pub target: String,
     /// Whether it changes something: such a call is sent once.
     pub writes: bool,
+    /// Whether the server stores nothing of it.
+    pub dry_run: bool,
     /// Whether 429 is an answer for the caller and not a request for patience.
     pub takes_429: bool,
 }
@@ -89,6 +91,7 @@ impl Ask {
             verb,
             target: target.into(),
             writes: false,
+            dry_run: false,
             takes_429: false,
         }
     }
@@ -106,6 +109,12 @@ impl Ask {
             writes: true,
             ..Self::read(verb, path, target)
         }
+    }
+
+    /// The server stores nothing: what was read before stays true.
+    pub(crate) fn dry_run(mut self, dry_run: bool) -> Self {
+        self.dry_run = dry_run;
+        self
     }
 
     pub(crate) fn content(mut self, content_type: &'static str) -> Self {
@@ -178,7 +187,7 @@ impl Client {
         ask: &Ask,
         cancel: &CancellationToken,
     ) -> Result<Answer, ClusterError> {
-        if !ask.writes {
+        if !ask.writes || ask.dry_run {
             return self.deliver(ask, cancel).await;
         }
         self.0.writes.fetch_add(1, Ordering::SeqCst);

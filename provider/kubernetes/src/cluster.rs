@@ -203,7 +203,8 @@ impl Cluster for Client {
         let path = query::object(&resource, to.namespace.as_deref(), &to.name);
         let path = format!("{path}{}", query::write_query(options, true));
         let ask = Ask::write("apply", Method::PATCH, path, object, to.to_string())
-            .content("application/apply-patch+yaml");
+            .content("application/apply-patch+yaml")
+            .dry_run(options.dry_run);
         self.write(&ask, &to, cancel).await
     }
 

@@ -116,9 +116,21 @@ fn requirements(selector: &str) -> Option<Vec<Requirement<'_>>> {
         .collect()
 }
 
-/// The part of a selector that all releases share, so that one list serves them: Helm's own label.
-fn shared(selector: &str) -> &str {
-    if selector.split(',').any(|part| part.trim() == "owner=helm") {
+/// Leaves Helm's old records out of lists of Secrets: they are most of the bytes of such a list.
+const NOT_SUPERSEDED: &str = "status!=superseded";
+
+/// The selector of the one list that answers reads of a kind.
+fn everything(kind: &str) -> &'static str {
+    if kind == "Secret" { NOT_SUPERSEDED } else { "" }
+}
+
+/// The part of a selector that all releases share, so that one list serves them: Helm's own label, or the list of all
+/// Secrets when old records are not asked for.
+fn shared(kind: &str, selector: &str) -> &'static str {
+    let has = |wanted: &str| selector.split(',').any(|part| part.trim() == wanted);
+    if kind == "Secret" && has(NOT_SUPERSEDED) {
+        NOT_SUPERSEDED
+    } else if has("owner=helm") {
         "owner=helm"
     } else {
         ""
@@ -153,7 +165,7 @@ impl Cluster for Snapshot {
             api_version: object.api_version.clone(),
             kind: object.kind.clone(),
             namespace: None,
-            labels: String::new(),
+            labels: everything(&object.kind).to_owned(),
         };
         let items = self.items(query, cancel).await?;
         let wanted = resource
@@ -167,7 +179,11 @@ impl Cluster for Snapshot {
             text(item, "/metadata/name").as_deref() == Some(object.name.as_str())
                 && text(item, "/metadata/namespace").as_deref() == wanted
         });
-        Ok(found.cloned())
+        match found {
+            Some(found) => Ok(Some(found.clone())),
+            // Absence is concluded from the object's own answer.
+            None => self.0.client.get(object, cancel).await,
+        }
     }
 
     async fn list(
@@ -180,7 +196,7 @@ impl Cluster for Snapshot {
         };
         let wide = ListQuery {
             namespace: None,
-            labels: shared(&query.labels).to_owned(),
+            labels: shared(&query.kind, &query.labels).to_owned(),
             ..query.clone()
         };
         let items = self.items(wide, cancel).await?;
@@ -274,7 +290,10 @@ mod tests {
         assert_eq!(holds("missing"), Some(false));
         assert_eq!(holds("name in (x,y)"), None);
         assert_eq!(holds("!missing"), None);
-        assert_eq!(shared("name=x, owner=helm"), "owner=helm");
-        assert_eq!(shared("name=x"), "");
+        assert_eq!(shared("Secret", "name=x, owner=helm"), "owner=helm");
+        assert_eq!(shared("ConfigMap", "name=x"), "");
+        let newest = "name=x,owner=helm,status!=superseded";
+        assert_eq!(shared("Secret", newest), everything("Secret"));
+        assert_eq!(holds("owner=helm,status!=superseded"), Some(true));
     }
 }

@@ -4,9 +4,9 @@ use std::sync::{Arc, OnceLock};
 
 use framework::{Diagnostics, Path, Value};
 use helm::source::Fetcher;
-use lifecycle::ClusterAccess;
 use lifecycle::Engine;
 use lifecycle::run::{Key, Settings as RunSettings};
+use lifecycle::{Charts, ClusterAccess};
 use openiaas::Client;
 use secret::{ClusterKey, Identity};
 use transport::{CancellationToken, Dialer, SharedClock, SystemClock, Trust, chain, http_client};
@@ -25,6 +25,7 @@ pub struct Data {
     /// Time.
     pub clock: SharedClock,
     cloud: OnceLock<Client>,
+    charts: OnceLock<Charts>,
     engine: tokio::sync::OnceCell<Engine>,
 }
 
@@ -35,6 +36,7 @@ impl Data {
             settings,
             clock: SystemClock::shared(),
             cloud: OnceLock::new(),
+            charts: OnceLock::new(),
             engine: tokio::sync::OnceCell::new(),
         }
     }
@@ -99,12 +101,29 @@ impl Data {
         }
     }
 
-    /// Where charts come from.
-    fn charts(&self) -> Result<Fetcher, Diagnostics> {
+    /// Where charts come from: one for all calls of the process, so that each chart is fetched once.
+    ///
+    /// # Errors
+    ///
+    /// A setting that cannot be used, or is unknown at this time.
+    pub fn charts(&self) -> Result<Charts, Diagnostics> {
+        if let Some(charts) = self.charts.get() {
+            return Ok(charts.clone());
+        }
+        let charts = Charts::new(self.fetcher()?);
+        Ok(self.charts.get_or_init(|| charts).clone())
+    }
+
+    fn fetcher(&self) -> Result<Fetcher, Diagnostics> {
         let http = http_client(&self.trust()?, &Dialer::direct(), USER_AGENT).map_err(|error| {
             Diagnostics::one_error("cannot make a client for charts", chain(&error))
         })?;
-        let fetcher = Fetcher::new(http, Arc::clone(&self.clock));
+        let mut fetcher = Fetcher::new(http, Arc::clone(&self.clock));
+        match &self.settings.cache_dir {
+            Value::Known(folder) => fetcher = fetcher.cache(folder.join("charts")),
+            Value::Null => {}
+            Value::Unknown => return Err(unknown("cache_dir")),
+        }
         match &self.settings.chart_mirror {
             Value::Known(mirror) => fetcher.mirror(mirror).map_err(|error| {
                 Diagnostics::one_error_at(

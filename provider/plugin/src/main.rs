@@ -14,6 +14,7 @@ mod functions;
 #[cfg(test)]
 mod golden;
 mod handle;
+mod helm_function;
 mod import;
 mod lists;
 mod member;
@@ -22,6 +23,7 @@ mod protection;
 mod provider;
 mod settings;
 mod show;
+mod template;
 mod worker_pool;
 
 use std::process::ExitCode;

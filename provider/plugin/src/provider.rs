@@ -11,7 +11,7 @@ use crate::actions::EtcdSnapshot;
 use crate::addon::Addon;
 use crate::clients::Data;
 use crate::cluster::ManagedCluster;
-use crate::data_sources::{Cluster, Versions};
+use crate::data_sources::{Cluster, HelmTemplate, Versions};
 use crate::ephemeral::{GeneratedPassword, Kubeconfig, Talosconfig};
 use crate::lists::{Addons, Clusters, WorkerPools};
 use crate::settings::{self, Settings};
@@ -58,7 +58,11 @@ impl Provider for ManagedK8s {
     }
 
     fn data_sources(&self) -> Vec<Arc<dyn DataSource<Data>>> {
-        vec![Arc::new(Versions), Arc::new(Cluster)]
+        vec![
+            Arc::new(Versions),
+            Arc::new(Cluster),
+            Arc::new(HelmTemplate),
+        ]
     }
 
     fn ephemeral_resources(&self) -> Vec<Arc<dyn EphemeralResource<Data>>> {
@@ -78,6 +82,8 @@ impl Provider for ManagedK8s {
     }
 
     fn functions(&self) -> Vec<Arc<dyn Function>> {
-        crate::functions::all()
+        let mut all = crate::functions::all();
+        all.push(Arc::new(crate::helm_function::HelmTemplateFunction));
+        all
     }
 }

@@ -20,6 +20,7 @@ mod variable {
     pub const CLUSTER_KEY: &str = "MANAGEDK8S_CLUSTER_KEY";
     pub const PROXY_URL: &str = "MANAGEDK8S_PROXY_URL";
     pub const CHART_MIRROR: &str = "MANAGEDK8S_CHART_MIRROR";
+    pub const CACHE_DIR: &str = "MANAGEDK8S_CACHE_DIR";
     pub const CA_FILE: &str = "MANAGEDK8S_CA_FILE";
     pub const CREATE_PARALLELISM: &str = "MANAGEDK8S_CREATE_PARALLELISM";
     pub const REQUESTS_PER_SECOND: &str = "MANAGEDK8S_REQUESTS_PER_SECOND";
@@ -84,6 +85,14 @@ pub fn schema() -> Schema {
             setting("PEM file of authorities to trust beside the system's, for the API and for charts.", variable::CA_FILE),
         ),
         (
+            "cache_dir",
+            setting(
+                "Folder in which charts are kept by their SHA-256, shared by all runs of this machine; a folder of the \
+                 user's cache by default. A plan compares with the chart that was applied last without fetching it again.",
+                variable::CACHE_DIR,
+            ),
+        ),
+        (
             "create_parallelism",
             Attribute::number(format!(
                 "Machines of one cluster made at the same time; 4 by default. Environment variable: `{}`.",
@@ -114,6 +123,7 @@ struct Block {
     cluster_key: Value<String>,
     proxy_url: Value<String>,
     chart_mirror: Value<String>,
+    cache_dir: Value<String>,
     ca_file: Value<String>,
     create_parallelism: Value<i64>,
     requests_per_second: Value<i64>,
@@ -145,6 +155,8 @@ pub struct Settings {
     pub proxy_url: Option<String>,
     /// The chart mirror.
     pub chart_mirror: Value<String>,
+    /// Where charts are kept; null where no folder is known.
+    pub cache_dir: Value<PathBuf>,
     /// More authorities.
     pub ca_file: Value<PathBuf>,
     /// Machines made at once.
@@ -227,6 +239,10 @@ impl Settings {
             ),
             proxy_url: proxy_url.as_known().map(|text| without_password(text)),
             chart_mirror,
+            cache_dir: match text(&block.cache_dir, variable::CACHE_DIR) {
+                Value::Null => default_cache(environment).map_or(Value::Null, Value::Known),
+                other => other.map(PathBuf::from),
+            },
             ca_file: ca_file.map(PathBuf::from),
             create_parallelism: whole(
                 block.create_parallelism,
@@ -245,6 +261,16 @@ impl Settings {
         };
         problems.into_result().map(|_| settings)
     }
+}
+
+/// The folder of the user's cache, by the conventions of XDG and Windows.
+fn default_cache(environment: Environment<'_>) -> Option<PathBuf> {
+    let folder = |name: &str| environment(name).map(PathBuf::from);
+    folder("XDG_CACHE_HOME")
+        .or_else(|| folder("LOCALAPPDATA"))
+        .or_else(|| folder("HOME").map(|home| home.join(".cache")))
+        .filter(|folder| folder.is_absolute())
+        .map(|folder| folder.join("managedk8s"))
 }
 
 fn place(attribute: &'static str, variable: &str) -> String {
@@ -403,6 +429,7 @@ mod tests {
             "cluster_key",
             "proxy_url",
             "chart_mirror",
+            "cache_dir",
             "ca_file",
             "create_parallelism",
             "requests_per_second",

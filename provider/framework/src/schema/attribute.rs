@@ -320,6 +320,11 @@ impl Attribute {
         self.block.is_some()
     }
 
+    /// The value when the user sets none.
+    pub const fn default_value(&self) -> Option<&Dynamic> {
+        self.default.as_ref()
+    }
+
     /// The type of the value.
     pub fn value_type(&self) -> Type {
         match &self.shape {

@@ -13,6 +13,7 @@ use futures::{FutureExt as _, StreamExt as _};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
+use super::kstatus::{Readiness, readiness};
 use super::managed_fields::{Step, owners};
 use super::objects::{Object, Scopes, parse, place, stamp};
 use super::{Error, Release, Releases};
@@ -32,6 +33,8 @@ pub struct DriftOptions {
     pub ignore_fields: Vec<String>,
     /// Managers whose changes are wanted, besides the known controllers.
     pub ignore_managers: Vec<String>,
+    /// Whether objects that are not ready (kstatus) are told too, jobs that have started being ready.
+    pub health: bool,
 }
 
 /// One way in which an object deviates. No value is kept: it may be a secret.
@@ -48,6 +51,8 @@ pub enum Deviation {
     },
     /// The server would not take the release's object any more.
     Refused(String),
+    /// It is as the release made it, or not, and not ready.
+    NotReady(String),
 }
 
 /// Every deviating object.
@@ -88,6 +93,7 @@ fn line(deviations: &[Deviation]) -> String {
             Deviation::Field { path, manager } if manager.is_empty() => format!("{path} changed"),
             Deviation::Field { path, manager } => format!("{path} changed by {manager}"),
             Deviation::Refused(why) => format!("refused by the server: {why}"),
+            Deviation::NotReady(why) => format!("not ready: {why}"),
         })
         .collect();
     if deviations.len() > FIELDS {
@@ -173,8 +179,15 @@ impl Releases {
                 ));
             }
         };
+        let health = options.health.then(|| readiness(&live, false));
+        let unready = match health {
+            None | Some(Readiness::Ready) => None,
+            Some(Readiness::Progressing(why) | Readiness::Failed(why)) => Some(why),
+            Some(Readiness::Terminating) => Some("it is being deleted".to_owned()),
+        };
+        let unready: Vec<Deviation> = unready.map(Deviation::NotReady).into_iter().collect();
         if contains(&live, &object.value) {
-            return Ok(Vec::new());
+            return Ok(unready);
         }
         let write = WriteOptions {
             dry_run: true,
@@ -200,7 +213,7 @@ impl Releases {
                 return Err(Error::cluster(&release.id, doing)(error));
             }
         };
-        let mut found = Vec::new();
+        let mut found = unready;
         let mut path = Vec::new();
         compare(&object.value, &live, &target, &live, &mut path, &mut found);
         found.retain(|deviation| wanted(deviation, options));
@@ -418,6 +431,7 @@ mod tests {
         let options = DriftOptions {
             ignore_fields: vec![".spec.a".into()],
             ignore_managers: vec!["mine".into()],
+            ..DriftOptions::default()
         };
         for (deviation, expected) in [
             (

@@ -62,6 +62,35 @@ impl Store {
         Ok(releases)
     }
 
+    /// The newest revision; it is never a superseded one.
+    pub(super) async fn newest(
+        &self,
+        id: &ReleaseId,
+        cancel: &CancellationToken,
+    ) -> Result<Option<Release>, Error> {
+        let query = ListQuery {
+            api_version: "v1".into(),
+            kind: "Secret".into(),
+            namespace: Some(id.namespace.clone()),
+            labels: format!("name={},owner=helm,status!=superseded", id.name),
+        };
+        let secrets = self
+            .cluster
+            .list(&query, cancel)
+            .await
+            .map_err(Error::cluster(id, "reading the release's records"))?;
+        let revision = |secret: &&serde_json::Value| {
+            let label = secret.pointer("/metadata/labels/version");
+            let label = label.and_then(serde_json::Value::as_str);
+            label.and_then(|text| text.parse::<u32>().ok())
+        };
+        secrets
+            .iter()
+            .max_by_key(revision)
+            .map(from_secret)
+            .transpose()
+    }
+
     /// Stores a new revision: the lock of the whole operation, since a name is given once.
     pub(super) async fn create(
         &self,

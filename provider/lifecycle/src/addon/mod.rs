@@ -2,11 +2,14 @@
 
 mod desired;
 mod observed;
+mod options;
 mod planner;
+mod post_render;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use desired::merge;
-pub use desired::{ChartSource, DesiredAddon, OWNER_ADDON, OWNER_CLUSTER};
+pub use desired::{ChartSource, DesiredAddon, OWNER_ADDON, OWNER_CLUSTER, inputs_name, merge};
 pub use observed::{ObservedAddon, ReleaseSeen};
-pub use planner::{deviations, drift, plan, plan_from_state};
+pub use options::{CrdRules, DriftRules, IgnoredFields, ReleaseOptions, Target, dotted};
+pub use planner::{Prior, deviations, drift, plan, plan_from_state};
+pub use post_render::{PatchRule, PatchTarget, post_render};

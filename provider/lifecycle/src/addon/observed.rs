@@ -23,8 +23,8 @@ pub enum ReleaseSeen {
         deployed: bool,
         /// Objects of it that are missing or were changed: the object and how.
         changed: BTreeMap<String, String>,
-        /// Whether everything it runs is ready.
-        healthy: bool,
+        /// Objects of it that are not ready: the object and what is missing (kstatus).
+        unready: BTreeMap<String, String>,
     },
 }
 
@@ -35,6 +35,8 @@ pub struct ObservedAddon {
     pub release: Seen<ReleaseSeen>,
     /// Whether the objects beside the release are there as desired.
     pub objects_applied: Seen<bool>,
+    /// Whether the inputs in the cluster are those of the desired state.
+    pub inputs_recorded: Seen<bool>,
 }
 
 impl ObservedAddon {
@@ -43,6 +45,7 @@ impl ObservedAddon {
         Self {
             release: Seen::Known(ReleaseSeen::Absent),
             objects_applied: Seen::Known(false),
+            inputs_recorded: Seen::Known(false),
         }
     }
 
@@ -56,9 +59,10 @@ impl ObservedAddon {
                 app_version: String::new(),
                 deployed: true,
                 changed: BTreeMap::new(),
-                healthy: true,
+                unready: BTreeMap::new(),
             }),
             objects_applied: Seen::Known(true),
+            inputs_recorded: Seen::Known(true),
         }
     }
 }

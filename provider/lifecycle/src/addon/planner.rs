@@ -18,7 +18,7 @@ pub fn deviations(desired: &DesiredAddon, observed: &ObservedAddon) -> Vec<Devia
             fingerprint,
             deployed,
             changed,
-            healthy,
+            unready,
             ..
         }) => {
             let wanted = &desired.source.version;
@@ -40,8 +40,6 @@ pub fn deviations(desired: &DesiredAddon, observed: &ObservedAddon) -> Vec<Devia
                     DeviationKind::Outdated,
                     "other values",
                 ));
-            } else if !healthy {
-                found.push(Deviation::new(release(), DeviationKind::NotReady, ""));
             }
             for (object, how) in changed {
                 found.push(Deviation::new(
@@ -49,6 +47,16 @@ pub fn deviations(desired: &DesiredAddon, observed: &ObservedAddon) -> Vec<Devia
                     DeviationKind::Changed,
                     how,
                 ));
+            }
+            // What was changed may be why it is not ready; `drift` has one line an object.
+            for (object, why) in unready {
+                if !changed.contains_key(object) {
+                    found.push(Deviation::new(
+                        Object::Resource(object.clone()),
+                        DeviationKind::NotReady,
+                        why,
+                    ));
+                }
             }
         }
     }
@@ -58,6 +66,9 @@ pub fn deviations(desired: &DesiredAddon, observed: &ObservedAddon) -> Vec<Devia
             DeviationKind::Missing,
             "",
         ));
+    }
+    if observed.inputs_recorded == Seen::Known(false) && desired.inputs.is_some() {
+        found.push(Deviation::new(release(), DeviationKind::Inputs, ""));
     }
     found
 }
@@ -70,7 +81,8 @@ fn steps(desired: &DesiredAddon, deviations: &[Deviation]) -> Plan {
             DeviationKind::Outdated | DeviationKind::Failed | DeviationKind::Changed => {
                 StepKind::UpgradeRelease
             }
-            DeviationKind::NotReady => StepKind::AwaitNodes,
+            DeviationKind::NotReady => StepKind::AwaitHealth,
+            DeviationKind::Inputs => StepKind::RecordInputs,
             DeviationKind::Missing => StepKind::ApplyObjects,
             DeviationKind::Unclaimed
             | DeviationKind::Unfinished
@@ -83,7 +95,6 @@ fn steps(desired: &DesiredAddon, deviations: &[Deviation]) -> Plan {
             | DeviationKind::Labels
             | DeviationKind::Taints
             | DeviationKind::ConfigDrive
-            | DeviationKind::Inputs
             | DeviationKind::Incomplete => return None,
         };
         Some(Step::calm(kind, release(), deviation.text()))
@@ -93,7 +104,16 @@ fn steps(desired: &DesiredAddon, deviations: &[Deviation]) -> Plan {
 
 /// The plan of an apply.
 pub fn plan(desired: &DesiredAddon, observed: &ObservedAddon) -> Plan {
-    steps(desired, &deviations(desired, observed))
+    let mut found = deviations(desired, observed);
+    if !desired.drift.repair {
+        found.retain(|deviation| {
+            !matches!(
+                deviation.kind,
+                DeviationKind::Changed | DeviationKind::NotReady
+            )
+        });
+    }
+    steps(desired, &found)
 }
 
 /// The attribute `drift`.
@@ -101,25 +121,40 @@ pub fn drift(desired: &DesiredAddon, observed: &ObservedAddon) -> Drift {
     Drift::of(&deviations(desired, observed))
 }
 
-/// The plan that is shown: from configuration and state alone. `prior` is the fingerprint and version of
-/// the last apply, and `drift`.
-pub fn plan_from_state(desired: &DesiredAddon, prior: Option<(&str, &str, &Drift)>) -> Plan {
-    let Some((version, fingerprint, drift)) = prior else {
+/// What state says of an add-on.
+#[derive(Clone, Copy, Debug)]
+pub struct Prior<'a> {
+    /// The version of the chart at the last apply.
+    pub version: &'a str,
+    /// The fingerprint of the last apply.
+    pub fingerprint: &'a str,
+    /// The inputs as the last apply recorded them.
+    pub inputs: Option<&'a serde_json::Value>,
+    /// What Read found.
+    pub drift: &'a Drift,
+}
+
+/// The plan that is shown: from configuration and state alone.
+pub fn plan_from_state(desired: &DesiredAddon, prior: Option<Prior<'_>>) -> Plan {
+    let Some(prior) = prior else {
         return plan(desired, &ObservedAddon::nothing());
     };
     let observed = ObservedAddon {
         release: Seen::Known(ReleaseSeen::Present {
-            version: version.to_owned(),
-            fingerprint: fingerprint.to_owned(),
+            version: prior.version.to_owned(),
+            fingerprint: prior.fingerprint.to_owned(),
             owner: desired.owner.clone(),
             app_version: String::new(),
             deployed: true,
             changed: std::collections::BTreeMap::new(),
-            healthy: true,
+            unready: std::collections::BTreeMap::new(),
         }),
-        objects_applied: Seen::Known(fingerprint == desired.fingerprint()),
+        objects_applied: Seen::Known(prior.fingerprint == desired.fingerprint()),
+        inputs_recorded: Seen::Known(prior.inputs == desired.inputs.as_ref()),
     };
     let mut all = deviations(desired, &observed);
-    all.extend(drift.deviations());
+    if desired.drift.repair {
+        all.extend(prior.drift.deviations());
+    }
     steps(desired, &all)
 }

@@ -79,6 +79,7 @@ fn in_order_is_empty_and_each_difference_has_its_step() {
     let silent = ObservedAddon {
         release: Seen::Unknown("no route".to_owned()),
         objects_applied: Seen::Unknown("no route".to_owned()),
+        inputs_recorded: Seen::Unknown("no route".to_owned()),
     };
     assert_eq!(plan(&desired, &silent), Plan::default());
 }
@@ -89,12 +90,19 @@ fn the_plan_from_state_shows_a_changed_value_and_a_release_that_was_uninstalled(
     let fingerprint = desired.fingerprint();
     let version = desired.source.version.clone();
     let none = Drift::default();
-    let prior = Some((version.as_str(), fingerprint.as_str(), &none));
-    assert_eq!(plan_from_state(&desired, prior), Plan::default());
+    let prior = |drift| {
+        Some(Prior {
+            version: &version,
+            fingerprint: &fingerprint,
+            inputs: None,
+            drift,
+        })
+    };
+    assert_eq!(plan_from_state(&desired, prior(&none)), Plan::default());
     let mut changed = desired.clone();
     changed.values["speaker"]["logLevel"] = json!("debug");
     assert_eq!(
-        kinds(&plan_from_state(&changed, prior))[0],
+        kinds(&plan_from_state(&changed, prior(&none)))[0],
         StepKind::UpgradeRelease
     );
     let gone = drift(&desired, &ObservedAddon::nothing());
@@ -102,9 +110,67 @@ fn the_plan_from_state_shows_a_changed_value_and_a_release_that_was_uninstalled(
         gone.as_map()["release metallb-system/metallb"],
         "not installed"
     );
-    let prior = Some((version.as_str(), fingerprint.as_str(), &gone));
     assert_eq!(
-        kinds(&plan_from_state(&desired, prior)),
+        kinds(&plan_from_state(&desired, prior(&gone))),
         [StepKind::InstallRelease, StepKind::ApplyObjects]
     );
+}
+
+#[test]
+fn what_is_only_to_be_told_is_not_repaired() {
+    let mut desired = metallb();
+    let mut observed = ObservedAddon::in_order(&desired);
+    if let Seen::Known(ReleaseSeen::Present {
+        changed, unready, ..
+    }) = &mut observed.release
+    {
+        changed.insert("Service a/b".to_owned(), ".spec.type changed".to_owned());
+        unready.insert("Deployment a/c".to_owned(), "0 of 1 ready".to_owned());
+    }
+    assert_eq!(
+        kinds(&plan(&desired, &observed)),
+        [StepKind::UpgradeRelease, StepKind::AwaitHealth]
+    );
+    let told = drift(&desired, &observed);
+    assert_eq!(
+        told.as_map()["object Deployment a/c"],
+        "not ready: 0 of 1 ready"
+    );
+    desired.drift.repair = false;
+    assert_eq!(plan(&desired, &observed), Plan::default());
+    assert_eq!(drift(&desired, &observed), told);
+}
+
+#[test]
+fn inputs_are_recorded_when_they_differ_and_only_then() {
+    let mut desired = metallb();
+    desired.inputs = Some(json!({"schema": 1}));
+    let mut observed = ObservedAddon::in_order(&desired);
+    assert_eq!(plan(&desired, &observed), Plan::default());
+    observed.inputs_recorded = Seen::Known(false);
+    assert_eq!(kinds(&plan(&desired, &observed)), [StepKind::RecordInputs]);
+    desired.inputs = None;
+    assert_eq!(plan(&desired, &observed), Plan::default());
+}
+
+#[test]
+fn only_what_makes_a_difference_is_in_the_fingerprint() {
+    let addon = metallb();
+    let changed = |change: fn(&mut DesiredAddon)| {
+        let mut other = addon.clone();
+        change(&mut other);
+        other.fingerprint() != addon.fingerprint()
+    };
+    assert!(changed(
+        |addon| addon.secret_values_fingerprint = "2".to_owned()
+    ));
+    assert!(changed(|addon| addon.options.crds.upgrade = false));
+    assert!(changed(|addon| addon.post_render.push(PatchRule {
+        target: PatchTarget::default(),
+        patch: json!({}),
+    })));
+    assert!(!changed(|addon| addon.options.atomic = true));
+    assert!(!changed(|addon| addon.drift.detect = false));
+    assert!(!changed(|addon| addon.inputs = Some(json!({}))));
+    assert!(!changed(|addon| addon.chart_digest = "ab".to_owned()));
 }

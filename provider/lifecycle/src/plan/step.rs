@@ -35,6 +35,8 @@ pub enum StepKind {
     InstallRelease,
     /// Upgrades or repairs a release.
     UpgradeRelease,
+    /// Waits until what a release runs is ready.
+    AwaitHealth,
     /// Applies the objects that belong to an add-on beside its release.
     ApplyObjects,
     /// Removes the drive that held a machine's configuration.
@@ -56,7 +58,11 @@ impl StepKind {
             Self::LabelNode | Self::RecordInputs | Self::Complete | Self::ApplyObjects => 5,
             Self::RemoveMember | Self::RemoveConfigDrive => 30,
             Self::Bootstrap | Self::AwaitApi | Self::PowerOn | Self::UninstallRelease => 60,
-            Self::Claim | Self::MakeMachine | Self::AwaitMachines | Self::AwaitNodes => 120,
+            Self::Claim
+            | Self::MakeMachine
+            | Self::AwaitMachines
+            | Self::AwaitNodes
+            | Self::AwaitHealth => 120,
             Self::InstallNetwork | Self::InstallRelease | Self::UpgradeRelease => 180,
             Self::RemoveWorker => 300,
         }
@@ -85,6 +91,7 @@ impl StepKind {
             Self::AwaitNodes => "wait for nodes of",
             Self::InstallRelease => "install",
             Self::UpgradeRelease => "upgrade",
+            Self::AwaitHealth => "wait for",
             Self::ApplyObjects => "apply the objects of",
             Self::RemoveConfigDrive => "remove the configuration drive of",
             Self::RemoveWorker => "drain and remove",

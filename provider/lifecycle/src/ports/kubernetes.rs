@@ -8,7 +8,7 @@ use product::Taint;
 use serde_json::Value;
 use transport::CancellationToken;
 
-use crate::addon::{DesiredAddon, ReleaseSeen};
+use crate::addon::{DesiredAddon, DriftRules, ReleaseSeen};
 use crate::error::Fault;
 use crate::seen::NodeSeen;
 
@@ -65,6 +65,17 @@ pub struct InstalledRelease {
     pub owner: String,
 }
 
+/// How a release is looked at.
+#[derive(Clone, Copy, Debug)]
+pub struct Look<'a> {
+    /// What counts as drift.
+    pub drift: &'a DriftRules,
+    /// Whether objects that are not ready are told.
+    pub health: bool,
+    /// Whether lists that resources of this process share will do, some seconds old.
+    pub shared: bool,
+}
+
 /// The Kubernetes API.
 #[async_trait]
 pub trait Kubernetes: Turns {
@@ -97,6 +108,13 @@ pub trait Kubernetes: Turns {
     /// Removes a node object. One that is gone already is success.
     async fn delete_node(&self, name: &str, cancel: &CancellationToken) -> Result<(), Fault>;
 
+    /// The public inputs recorded under a name, from lists that resources of this process share.
+    async fn shared_inputs(
+        &self,
+        name: &str,
+        cancel: &CancellationToken,
+    ) -> Result<Option<Value>, Fault>;
+
     /// The public inputs recorded under a name.
     async fn inputs(&self, name: &str, cancel: &CancellationToken) -> Result<Option<Value>, Fault>;
 
@@ -119,24 +137,26 @@ pub trait Kubernetes: Turns {
         &self,
         namespace: &str,
         name: &str,
+        look: Look<'_>,
         cancel: &CancellationToken,
     ) -> Result<ReleaseSeen, Fault>;
 
     /// Installs, upgrades or repairs a release; makes its namespace with its labels first. The add-on's
-    /// fingerprint is recorded with it. `secret_values` are merged last and kept nowhere else.
+    /// fingerprint is recorded with it. `values`, when given, are those of the add-on with the write-only
+    /// ones among them; they are kept nowhere but in Helm's own record.
     async fn deploy(
         &self,
         addon: &DesiredAddon,
-        secret_values: Option<&Value>,
+        values: Option<&Value>,
         how: Deployment,
         cancel: &CancellationToken,
     ) -> Result<(), Fault>;
 
-    /// Uninstalls a release. One that is gone already is success.
+    /// Uninstalls a release, and the CRDs of its chart if that is declared. One that is gone already is
+    /// success.
     async fn uninstall(
         &self,
-        namespace: &str,
-        name: &str,
+        addon: &DesiredAddon,
         limit: Duration,
         cancel: &CancellationToken,
     ) -> Result<(), Fault>;
@@ -144,8 +164,13 @@ pub trait Kubernetes: Turns {
     /// Applies objects, server-side.
     async fn apply(&self, objects: &[Value], cancel: &CancellationToken) -> Result<(), Fault>;
 
-    /// Whether objects are there as they would be applied.
-    async fn applied(&self, objects: &[Value], cancel: &CancellationToken) -> Result<bool, Fault>;
+    /// Whether objects are there as they would be applied; `shared` as in [`Look::shared`].
+    async fn applied(
+        &self,
+        objects: &[Value],
+        shared: bool,
+        cancel: &CancellationToken,
+    ) -> Result<bool, Fault>;
 
     /// Deletes objects. Absent ones are success.
     async fn delete(&self, objects: &[Value], cancel: &CancellationToken) -> Result<(), Fault>;

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use talos::ClusterPki;
 
 pub use cloud::{Cloud, ZoneResources};
-pub use kubernetes::{Deployment, InstalledRelease, Kubernetes, Turn, TurnWanted, Turns};
+pub use kubernetes::{Deployment, InstalledRelease, Kubernetes, Look, Turn, TurnWanted, Turns};
 pub use nodes::{Bootstrapped, EtcdService, NodeLook, Nodes, Occupant, SnapshotTaken};
 
 use crate::Error;

@@ -1,64 +1,107 @@
 //! Charts of one run: fetched once each, by helm's own rules.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use helm::Chart;
-use helm::source::{Error, Fetcher, Request};
-use tokio::sync::Mutex;
-use transport::CancellationToken;
+use helm::source::{Credentials, Error, Fetcher, Request};
+use transport::{CancellationToken, Memo};
 
 use crate::addon::ChartSource;
 use crate::error::Fault;
 
-/// Fetches charts and keeps them: an apply asks for the same chart at every step.
-pub(super) struct Charts {
+/// A chart, and by what its bytes are known.
+#[derive(Clone, Debug)]
+pub struct FetchedChart {
+    /// The chart.
+    pub chart: Arc<Chart>,
+    /// SHA-256 of the archive, or of the files of a folder.
+    pub digest: String,
+}
+
+/// Fetches charts and keeps them: a plan and an apply ask for the same chart again and again. Cheap to clone; clones share
+/// what they have.
+#[derive(Clone)]
+pub struct Charts {
     fetcher: Fetcher,
-    kept: Mutex<HashMap<ChartSource, Arc<Chart>>>,
+    kept: Arc<Memo<(ChartSource, String), FetchedChart>>,
 }
 
 impl Charts {
+    /// Charts that `fetcher` fetches.
     pub fn new(fetcher: Fetcher) -> Self {
         Self {
             fetcher,
-            kept: Mutex::default(),
+            kept: Arc::default(),
         }
     }
 
-    /// The chart of a source.
-    pub async fn fetch(
+    /// The chart of a source; with a `digest` that is not empty, exactly those bytes.
+    ///
+    /// # Errors
+    ///
+    /// Those of the source. [`Error::Digest`] when the bytes were changed under the same version.
+    pub async fn get(
         &self,
         source: &ChartSource,
+        digest: &str,
+        credentials: Option<Arc<Credentials>>,
+        cancel: &CancellationToken,
+    ) -> Result<FetchedChart, Error> {
+        let fetched = self
+            .kept
+            .get((source.clone(), digest.to_owned()), async {
+                let request = Request {
+                    digest: (!digest.is_empty()).then(|| digest.to_owned()),
+                    credentials,
+                    ..request(source)
+                };
+                let fetched = self.fetcher.fetch(&request, cancel).await?;
+                Ok(FetchedChart {
+                    chart: fetched.chart,
+                    digest: fetched.digest,
+                })
+            })
+            .await?;
+        if digest.is_empty() {
+            // Who pins what was just fetched asks nobody again.
+            let known = fetched.clone();
+            let key = (source.clone(), fetched.digest.clone());
+            return self.kept.get(key, async { Ok(known) }).await;
+        }
+        Ok(fetched)
+    }
+
+    pub(super) async fn fetch(
+        &self,
+        source: &ChartSource,
+        digest: &str,
         cancel: &CancellationToken,
     ) -> Result<Arc<Chart>, Fault> {
-        let mut kept = self.kept.lock().await;
-        if let Some(chart) = kept.get(source) {
-            return Ok(Arc::clone(chart));
-        }
-        let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-        let request = match some(&source.chart) {
-            Some(chart) => Request {
-                chart,
-                repository: some(&source.repository),
-                version: some(&source.version),
-                ..Request::default()
-            },
-            // A path or the address of an archive stands alone.
-            None => Request {
-                chart: source.repository.clone(),
-                version: some(&source.version),
-                ..Request::default()
-            },
-        };
-        let fetched = match self.fetcher.fetch(&request, cancel).await {
-            Ok(fetched) => fetched,
-            Err(Error::Cancelled) => return Err(Fault::Cancelled),
+        match self.get(source, digest, None, cancel).await {
+            Ok(fetched) => Ok(fetched.chart),
+            Err(Error::Cancelled) => Err(Fault::Cancelled),
             Err(error) => {
                 let doing = format!("fetch the chart {} {}", source.chart, source.version);
-                return Err(Fault::failed(doing)(error));
+                Err(Fault::failed(doing)(error))
             }
-        };
-        kept.insert(source.clone(), Arc::clone(&fetched.chart));
-        Ok(fetched.chart)
+        }
+    }
+}
+
+fn request(source: &ChartSource) -> Request {
+    let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    match some(&source.chart) {
+        Some(chart) => Request {
+            chart,
+            repository: some(&source.repository),
+            version: some(&source.version),
+            ..Request::default()
+        },
+        // A path or the address of an archive stands alone.
+        None => Request {
+            chart: source.repository.clone(),
+            version: some(&source.version),
+            ..Request::default()
+        },
     }
 }

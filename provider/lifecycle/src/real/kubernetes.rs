@@ -6,26 +6,22 @@ use std::time::Duration;
 
 use ::kubernetes::{
     Client, ConfigMap, DrainOptions, Effect, FIELD_MANAGER, Freshness, LeaseGuard, LeaseHolder,
-    LeaseOptions, Node, NodeChange,
+    LeaseOptions, Node, NodeChange, Snapshot,
 };
 use async_trait::async_trait;
-use helm::release::{
-    DriftOptions, Options, Readiness, Release, Status, UninstallOptions, Wait, readiness,
-};
+use helm::release::{Readiness, readiness};
 use helm::{
-    Cluster as _, ClusterError, DeleteOptions, ListQuery, ObjectRef, ReleaseId, Releases,
-    WriteOptions,
+    Cluster as _, ClusterError, DeleteOptions, ListQuery, ObjectRef, Releases, WriteOptions,
 };
-use product::catalogue::namespace_labels;
 use product::{Taint, TaintEffect};
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 use transport::{CancellationToken, SharedClock, chain};
 
 use super::charts::Charts;
-use super::releases::{OWNER, installed};
-use crate::addon::{DesiredAddon, ReleaseSeen, merge};
+use super::releases::installed;
+use crate::addon::{DesiredAddon, ReleaseSeen};
 use crate::error::Fault;
-use crate::ports::{Deployment, InstalledRelease, Kubernetes, Turn, TurnWanted, Turns};
+use crate::ports::{Deployment, InstalledRelease, Kubernetes, Look, Turn, TurnWanted, Turns};
 use crate::seen::NodeSeen;
 
 /// Where inputs are recorded.
@@ -33,8 +29,6 @@ const INPUTS_NAMESPACE: &str = "kube-system";
 /// Annotations that record what the provider set on a node.
 const OWNED_LABELS: &str = "managedk8s/owned-labels";
 const OWNED_TAINTS: &str = "managedk8s/owned-taints";
-/// Labels of a release's record.
-const FINGERPRINT: &str = "managedk8s-fingerprint";
 /// Resources of one plan share one list of nodes.
 const SHARED: Duration = Duration::from_millis(300);
 /// A run that has not renewed its turn for as long is taken for dead; client-go's leader election has the
@@ -45,58 +39,27 @@ const RELEASE_LIMIT: Duration = Duration::from_secs(5);
 
 /// One cluster.
 pub(super) struct KubernetesDoor {
-    client: Client,
-    clock: SharedClock,
-    releases: Releases,
-    charts: Arc<Charts>,
+    pub(super) client: Client,
+    /// Answers reads from lists that resources of this process share.
+    pub(super) snapshot: Snapshot,
+    pub(super) clock: SharedClock,
+    /// Releases as they are at this moment.
+    pub(super) releases: Releases,
+    /// Releases as the shared lists show them.
+    pub(super) shared_releases: Releases,
+    pub(super) charts: Charts,
 }
 
 impl KubernetesDoor {
-    pub fn new(client: Client, clock: SharedClock, charts: Arc<Charts>) -> Self {
-        let releases = Releases::new(Arc::new(client.clone()), clock.clone());
+    pub fn new(client: Client, snapshot: Snapshot, clock: SharedClock, charts: Charts) -> Self {
         Self {
+            releases: Releases::new(Arc::new(client.clone()), clock.clone()),
+            shared_releases: Releases::new(Arc::new(snapshot.clone()), clock.clone()),
             client,
+            snapshot,
             clock,
-            releases,
             charts,
         }
-    }
-
-    /// Makes the namespace of a release with its Pod Security labels, before anything is put into it.
-    async fn ensure_namespace(
-        &self,
-        addon: &DesiredAddon,
-        cancel: &CancellationToken,
-    ) -> Result<(), Fault> {
-        let labels: BTreeMap<&str, &str> =
-            namespace_labels(addon.pod_security).into_iter().collect();
-        if addon.namespace == "kube-system" {
-            return Ok(());
-        }
-        let object = json!({
-            "apiVersion": "v1",
-            "kind": "Namespace",
-            "metadata": { "name": addon.namespace, "labels": labels },
-        });
-        self.client
-            .apply(&object, &ours(), cancel)
-            .await
-            .map_err(call(format!("make the namespace {}", addon.namespace)))?;
-        Ok(())
-    }
-
-    /// Objects of a revision that are gone or changed, and whether what it runs is ready.
-    async fn compare(
-        &self,
-        release: &Release,
-        cancel: &CancellationToken,
-    ) -> Result<BTreeMap<String, String>, Fault> {
-        let drift = self
-            .releases
-            .drift(release, &DriftOptions::default(), cancel)
-            .await
-            .map_err(helm_fault(format!("compare release {}", release.id)))?;
-        Ok(drift.compact())
     }
 }
 
@@ -195,6 +158,18 @@ impl Kubernetes for KubernetesDoor {
             .map_err(client_fault(format!("remove the node {name}")))
     }
 
+    async fn shared_inputs(
+        &self,
+        name: &str,
+        cancel: &CancellationToken,
+    ) -> Result<Option<Value>, Fault> {
+        let reference =
+            ObjectRef::namespaced("v1", "ConfigMap", INPUTS_NAMESPACE, &inputs_name(name));
+        let map = self.snapshot.get(&reference, cancel).await;
+        let map = map.map_err(call(format!("read the recorded inputs of {name}")))?;
+        Ok(map.and_then(|map| serde_json::from_str(map.pointer("/data/inputs")?.as_str()?).ok()))
+    }
+
     async fn inputs(&self, name: &str, cancel: &CancellationToken) -> Result<Option<Value>, Fault> {
         let map = self
             .client
@@ -251,94 +226,29 @@ impl Kubernetes for KubernetesDoor {
         &self,
         namespace: &str,
         name: &str,
+        look: Look<'_>,
         cancel: &CancellationToken,
     ) -> Result<ReleaseSeen, Fault> {
-        let id = ReleaseId::new(namespace, name);
-        let last = self.releases.last(&id, cancel).await;
-        let last = last.map_err(helm_fault(format!("read the release {namespace}/{name}")))?;
-        let Some(release) = last else {
-            return Ok(ReleaseSeen::Absent);
-        };
-        if release.info.status == Status::Uninstalled {
-            return Ok(ReleaseSeen::Absent);
-        }
-        let deployed = release.info.status == Status::Deployed;
-        let changed = if deployed {
-            self.compare(&release, cancel).await?
-        } else {
-            BTreeMap::new()
-        };
-        let label = |key: &str| release.labels.get(key).cloned().unwrap_or_default();
-        Ok(ReleaseSeen::Present {
-            version: release.chart.metadata.version.clone(),
-            fingerprint: label(FINGERPRINT),
-            owner: label(OWNER),
-            app_version: release.chart.metadata.app_version.clone(),
-            deployed,
-            changed,
-            healthy: true,
-        })
+        self.see_release(namespace, name, look, cancel).await
     }
 
     async fn deploy(
         &self,
         addon: &DesiredAddon,
-        secret_values: Option<&Value>,
+        values: Option<&Value>,
         how: Deployment,
         cancel: &CancellationToken,
     ) -> Result<(), Fault> {
-        let chart = self.charts.fetch(&addon.source, cancel).await?;
-        self.ensure_namespace(addon, cancel).await?;
-        let mut values = addon.values.clone();
-        if let Some(secret) = secret_values {
-            merge(&mut values, secret);
-        }
-        let values: Map<String, Value> = values.as_object().cloned().unwrap_or_default();
-        let options = Options {
-            timeout: if how.wait.is_zero() {
-                Duration::from_mins(5)
-            } else {
-                how.wait
-            },
-            wait: if how.wait.is_zero() {
-                Wait::Hooks
-            } else {
-                Wait::Ready
-            },
-            // Repairs what others changed; whoever wants a field for himself takes it out of the values.
-            force_conflicts: true,
-            take_ownership: how.adopt,
-            labels: BTreeMap::from([
-                (FINGERPRINT.to_owned(), addon.fingerprint()),
-                (OWNER.to_owned(), addon.owner.clone()),
-            ]),
-            ..Options::default()
-        };
-        let id = ReleaseId::new(addon.namespace.as_str(), addon.name.as_str());
-        self.releases
-            .deploy(&id, &chart, &values, &options, cancel)
-            .await
-            .map(drop)
-            .map_err(helm_fault(format!("deploy {}", addon.release())))
+        self.deploy_release(addon, values, how, cancel).await
     }
 
     async fn uninstall(
         &self,
-        namespace: &str,
-        name: &str,
+        addon: &DesiredAddon,
         limit: Duration,
         cancel: &CancellationToken,
     ) -> Result<(), Fault> {
-        let id = ReleaseId::new(namespace, name);
-        let options = UninstallOptions {
-            timeout: limit,
-            ..UninstallOptions::default()
-        };
-        self.releases
-            .uninstall(&id, &options, cancel)
-            .await
-            .map(drop)
-            .map_err(helm_fault(format!("uninstall {namespace}/{name}")))
+        self.uninstall_release(addon, limit, cancel).await
     }
 
     async fn apply(&self, objects: &[Value], cancel: &CancellationToken) -> Result<(), Fault> {
@@ -353,12 +263,22 @@ impl Kubernetes for KubernetesDoor {
         Ok(())
     }
 
-    async fn applied(&self, objects: &[Value], cancel: &CancellationToken) -> Result<bool, Fault> {
+    async fn applied(
+        &self,
+        objects: &[Value],
+        shared: bool,
+        cancel: &CancellationToken,
+    ) -> Result<bool, Fault> {
         for object in objects {
             let Some(reference) = ObjectRef::of(object) else {
                 return Ok(false);
             };
-            let live = match self.client.get(&reference, cancel).await {
+            let live = if shared {
+                self.snapshot.get(&reference, cancel).await
+            } else {
+                self.client.get(&reference, cancel).await
+            };
+            let live = match live {
                 Ok(live) => live,
                 Err(ClusterError::UnknownKind { .. }) => return Ok(false),
                 Err(error) => return Err(call(doing_to("read", object))(error)),
@@ -443,7 +363,7 @@ fn doing_to(verb: &str, object: &Value) -> String {
 }
 
 /// Objects beside releases are ours alone.
-fn ours() -> WriteOptions {
+pub(super) fn ours() -> WriteOptions {
     WriteOptions {
         field_manager: FIELD_MANAGER.to_owned(),
         force: true,
@@ -520,7 +440,7 @@ fn node_change(
     change
 }
 
-fn call(doing: String) -> impl FnOnce(ClusterError) -> Fault {
+pub(super) fn call(doing: String) -> impl FnOnce(ClusterError) -> Fault {
     move |error| match error {
         ClusterError::Cancelled => Fault::Cancelled,
         error @ ClusterError::Unreachable { .. } => Fault::Unreachable(chain(&error)),
@@ -547,7 +467,7 @@ fn client_fault(doing: impl Into<String>) -> impl FnOnce(::kubernetes::Error) ->
     }
 }
 
-fn helm_fault(doing: String) -> impl FnOnce(helm::release::Error) -> Fault {
+pub(super) fn helm_fault(doing: String) -> impl FnOnce(helm::release::Error) -> Fault {
     move |error| match error {
         helm::release::Error::Cancelled(_) => Fault::Cancelled,
         helm::release::Error::Cluster { source, .. }

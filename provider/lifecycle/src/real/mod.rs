@@ -3,13 +3,15 @@
 mod charts;
 mod kubernetes;
 mod nodes;
+mod release_door;
 mod releases;
 
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use ::kubernetes::{Client, Identity, Settings};
+use ::kubernetes::{Client, Identity, Settings, Snapshot};
 use jiff::{SignedDuration, Timestamp};
 use product::API_PORT;
 use talos::client::TalosClient;
@@ -18,12 +20,15 @@ use transport::{Dialer, SharedClock, Trust};
 
 use crate::error::{Error, Fault};
 use crate::ports::{Access, Kubernetes, Nodes};
-use charts::Charts;
+pub use charts::{Charts, FetchedChart};
 use kubernetes::KubernetesDoor;
 use nodes::NodesDoor;
 
 /// Time of life of a client certificate of the Kubernetes API; the client mints another in time.
 const CERTIFICATE_LIFETIME: SignedDuration = SignedDuration::from_mins(15);
+
+/// How old lists may be that all reads of one refresh share. Writes of this process end them at once.
+const SNAPSHOT_AGE: Duration = Duration::from_secs(20);
 
 /// Doors made of the real clients. Resources of one process share a client for each cluster: its
 /// connections, its discovery, its lists.
@@ -31,8 +36,8 @@ pub struct ClusterAccess {
     dialer: Dialer,
     clock: SharedClock,
     user_agent: String,
-    charts: Arc<Charts>,
-    clients: Mutex<HashMap<String, Client>>,
+    charts: Charts,
+    clients: Mutex<HashMap<String, (Client, Snapshot)>>,
     nodes: Mutex<HashMap<String, TalosClient>>,
 }
 
@@ -42,19 +47,19 @@ impl ClusterAccess {
         dialer: Dialer,
         clock: SharedClock,
         user_agent: impl Into<String>,
-        charts: helm::source::Fetcher,
+        charts: Charts,
     ) -> Self {
         Self {
             dialer,
             clock,
             user_agent: user_agent.into(),
-            charts: Arc::new(Charts::new(charts)),
+            charts,
             clients: Mutex::default(),
             nodes: Mutex::default(),
         }
     }
 
-    fn client(&self, pki: &ClusterPki, members: &[Ipv4Addr]) -> Result<Client, Fault> {
+    fn client(&self, pki: &ClusterPki, members: &[Ipv4Addr]) -> Result<(Client, Snapshot), Fault> {
         let doing = "reach the Kubernetes API";
         let authority = pki.ca_certificates().kubernetes;
         let members: Vec<String> = members.iter().map(ToString::to_string).collect();
@@ -84,8 +89,9 @@ impl ClusterAccess {
             user_agent: self.user_agent.clone(),
         };
         let client = Client::new(settings, self.clock.clone()).map_err(Fault::failed(doing))?;
-        clients.insert(key, client.clone());
-        Ok(client)
+        let snapshot = client.snapshot(SNAPSHOT_AGE);
+        clients.insert(key, (client.clone(), snapshot.clone()));
+        Ok((client, snapshot))
     }
 }
 
@@ -112,13 +118,14 @@ impl Access for ClusterAccess {
         pki: &ClusterPki,
         members: &[Ipv4Addr],
     ) -> Result<Arc<dyn Kubernetes>, Error> {
-        let client = self
+        let (client, snapshot) = self
             .client(pki, members)
             .map_err(Error::cluster("reach the Kubernetes API"))?;
         Ok(Arc::new(KubernetesDoor::new(
             client,
+            snapshot,
             self.clock.clone(),
-            Arc::clone(&self.charts),
+            self.charts.clone(),
         )))
     }
 }

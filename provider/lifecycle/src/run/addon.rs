@@ -4,15 +4,17 @@ use std::time::Duration;
 
 use product::{Path, Problem};
 use serde_json::Value;
-use transport::CancellationToken;
+use transport::{CancellationToken, Pace, Probe, WaitError, poll_until};
 
 use super::cluster::{no_progress, plan_again, seen};
 use super::inside::unreachable;
 use super::{ClusterHandle, Engine, EventState, going};
 use crate::Error;
-use crate::addon::{DesiredAddon, ObservedAddon, ReleaseSeen, deviations, plan};
+use crate::addon::{
+    DesiredAddon, DriftRules, ObservedAddon, ReleaseSeen, deviations, inputs_name, plan,
+};
 use crate::plan::{Drift, NodeSet, Plan, PlanSummary, Step, StepKind, approve};
-use crate::ports::{Deployment, Kubernetes};
+use crate::ports::{Deployment, Kubernetes, Look};
 use crate::seen::Seen;
 
 /// What state keeps of an add-on.
@@ -60,13 +62,13 @@ pub enum AddonRead {
 }
 
 impl Engine {
-    /// Installs, upgrades or repairs an add-on until it is as desired. `create` refuses a release that
-    /// something else manages.
+    /// Installs, upgrades or repairs an add-on until it is as desired. `values`, when given, are the add-on's with the
+    /// write-only ones among them. A release that something else manages is refused.
     pub async fn apply_addon(
         &self,
         cluster: &ClusterHandle,
         desired: &DesiredAddon,
-        secret_values: Option<&Value>,
+        values: Option<&Value>,
         approved: &PlanSummary,
         cancel: &CancellationToken,
     ) -> AddonOutcome {
@@ -79,15 +81,8 @@ impl Engine {
             Err(error) => Err(error),
             Ok(inside) => {
                 let kubernetes = inside.kubernetes.as_ref();
-                self.drive_addon(
-                    kubernetes,
-                    desired,
-                    secret_values,
-                    approved,
-                    cancel,
-                    &mut outcome,
-                )
-                .await
+                self.drive_addon(kubernetes, desired, values, approved, cancel, &mut outcome)
+                    .await
             }
         };
         outcome.error = result.err();
@@ -98,7 +93,7 @@ impl Engine {
         &self,
         kubernetes: &dyn Kubernetes,
         desired: &DesiredAddon,
-        secret_values: Option<&Value>,
+        values: Option<&Value>,
         approved: &PlanSummary,
         cancel: &CancellationToken,
         outcome: &mut AddonOutcome,
@@ -111,7 +106,7 @@ impl Engine {
                 .alive(cancel)
                 .await
                 .map_err(Error::cluster("reach the cluster"))?;
-            let observed = observe(kubernetes, desired, cancel).await?;
+            let observed = observe(kubernetes, desired, false, cancel).await?;
             check_owner(desired, &observed)?;
             outcome.facts = facts(&observed);
             outcome.drift = Drift::of(&deviations(desired, &observed));
@@ -125,7 +120,9 @@ impl Engine {
             }
             approve(approved, step, &NodeSet::new()).map_err(|refused| plan_again(&refused))?;
             self.tell(&desired.name, step, EventState::Started);
-            let result = run_step(kubernetes, desired, secret_values, step, cancel).await;
+            let result = self
+                .run_addon_step(kubernetes, desired, values, step, cancel)
+                .await;
             self.tell(
                 &desired.name,
                 step,
@@ -147,7 +144,7 @@ impl Engine {
         cancel: &CancellationToken,
     ) -> Result<AddonRead, Error> {
         let inside = self.inside(cluster)?;
-        let observed = observe(inside.kubernetes.as_ref(), desired, cancel).await?;
+        let observed = observe(inside.kubernetes.as_ref(), desired, true, cancel).await?;
         if let Some(reason) = observed.release.reason() {
             return Ok(AddonRead::Unreachable(Box::new(unreachable(reason))));
         }
@@ -155,6 +152,24 @@ impl Engine {
             facts: facts(&observed),
             drift: Drift::of(&deviations(desired, &observed)),
         })
+    }
+
+    /// The inputs that the last apply of an add-on recorded in the cluster.
+    pub async fn recorded_addon(
+        &self,
+        cluster: &ClusterHandle,
+        namespace: &str,
+        name: &str,
+        cancel: &CancellationToken,
+    ) -> Result<Option<Value>, Error> {
+        let inside = self.inside(cluster)?;
+        inside
+            .kubernetes
+            .inputs(&inputs_name(namespace, name), cancel)
+            .await
+            .map_err(Error::cluster(format!(
+                "read what is recorded of {namespace}/{name}"
+            )))
     }
 
     /// Removes an add-on: its objects, then its release. In a dead cluster both are gone already.
@@ -174,16 +189,28 @@ impl Engine {
             .delete(&desired.objects, cancel)
             .await
             .map_err(doing())?;
-        let limit = limit(desired);
         kubernetes
-            .uninstall(&desired.namespace, &desired.name, limit, cancel)
+            .uninstall(desired, limit(desired), cancel)
             .await
             .map_err(doing())?;
+        let untouched = DriftRules {
+            detect: false,
+            ..DriftRules::default()
+        };
+        let look = Look {
+            drift: &untouched,
+            health: false,
+            shared: false,
+        };
         match kubernetes
-            .release(&desired.namespace, &desired.name, cancel)
+            .release(&desired.namespace, &desired.name, look, cancel)
             .await
             .map_err(doing())?
         {
+            ReleaseSeen::Absent if desired.inputs.is_some() => kubernetes
+                .forget_inputs(&desired.inputs_name(), cancel)
+                .await
+                .map_err(doing()),
             ReleaseSeen::Absent => Ok(()),
             ReleaseSeen::Present { .. } => Err(Error::refused(
                 Problem::error(Path::root(), "a release is still there after its removal")
@@ -195,17 +222,24 @@ impl Engine {
 }
 
 fn limit(desired: &DesiredAddon) -> Duration {
-    Duration::from_mins(u64::from(desired.timeout_minutes.max(1)))
+    desired.timeout.max(Duration::from_mins(1))
 }
 
 async fn observe(
     kubernetes: &dyn Kubernetes,
     desired: &DesiredAddon,
+    shared: bool,
     cancel: &CancellationToken,
 ) -> Result<ObservedAddon, Error> {
+    let look = Look {
+        drift: &desired.drift,
+        // Who does not wait for health does not want to be told of it.
+        health: desired.drift.detect && !desired.timeout.is_zero(),
+        shared,
+    };
     let release = seen(
         kubernetes
-            .release(&desired.namespace, &desired.name, cancel)
+            .release(&desired.namespace, &desired.name, look, cancel)
             .await,
     )?;
     let objects_applied = match (&release, desired.objects.is_empty()) {
@@ -214,12 +248,29 @@ async fn observe(
         // Their kinds come with the release.
         (Seen::Known(ReleaseSeen::Absent), false) => Seen::Known(false),
         (Seen::Known(ReleaseSeen::Present { .. }), false) => {
-            seen(kubernetes.applied(&desired.objects, cancel).await)?
+            seen(kubernetes.applied(&desired.objects, shared, cancel).await)?
+        }
+    };
+    let inputs_recorded = match (&release, &desired.inputs) {
+        (_, None) => Seen::Known(true),
+        (Seen::Unknown(reason), Some(_)) => Seen::Unknown(reason.clone()),
+        (Seen::Known(_), Some(inputs)) => {
+            let name = desired.inputs_name();
+            let recorded = if shared {
+                kubernetes.shared_inputs(&name, cancel).await
+            } else {
+                kubernetes.inputs(&name, cancel).await
+            };
+            match seen(recorded)? {
+                Seen::Known(recorded) => Seen::Known(recorded.as_ref() == Some(inputs)),
+                Seen::Unknown(reason) => Seen::Unknown(reason),
+            }
         }
     };
     Ok(ObservedAddon {
         release,
         objects_applied,
+        inputs_recorded,
     })
 }
 
@@ -258,41 +309,99 @@ fn check_owner(desired: &DesiredAddon, observed: &ObservedAddon) -> Result<(), E
     }
 }
 
-async fn run_step(
-    kubernetes: &dyn Kubernetes,
-    desired: &DesiredAddon,
-    secret_values: Option<&Value>,
-    step: &Step,
-    cancel: &CancellationToken,
-) -> Result<(), Error> {
-    let doing = || Error::cluster(step.to_string());
-    let wait = Duration::from_mins(u64::from(desired.timeout_minutes));
-    match step.kind {
-        StepKind::ApplyObjects => kubernetes
-            .apply(&desired.objects, cancel)
-            .await
-            .map_err(doing()),
-        StepKind::InstallRelease | StepKind::UpgradeRelease | StepKind::AwaitNodes => {
-            let how = Deployment { wait, adopt: false };
-            kubernetes
-                .deploy(desired, secret_values, how, cancel)
+impl Engine {
+    async fn run_addon_step(
+        &self,
+        kubernetes: &dyn Kubernetes,
+        desired: &DesiredAddon,
+        values: Option<&Value>,
+        step: &Step,
+        cancel: &CancellationToken,
+    ) -> Result<(), Error> {
+        let doing = || Error::cluster(step.to_string());
+        let wait = desired.timeout;
+        match step.kind {
+            StepKind::ApplyObjects => kubernetes
+                .apply(&desired.objects, cancel)
                 .await
-                .map_err(doing())
+                .map_err(doing()),
+            StepKind::InstallRelease | StepKind::UpgradeRelease => {
+                let how = Deployment { wait, adopt: false };
+                kubernetes
+                    .deploy(desired, values, how, cancel)
+                    .await
+                    .map_err(doing())
+            }
+            StepKind::AwaitHealth => self.await_health(kubernetes, desired, step, cancel).await,
+            StepKind::RecordInputs => {
+                let Some(inputs) = &desired.inputs else {
+                    return Ok(());
+                };
+                kubernetes
+                    .record_inputs(&desired.inputs_name(), inputs, cancel)
+                    .await
+                    .map_err(doing())
+            }
+            // Of clusters and pools; an add-on's plan has none of them.
+            StepKind::RemoveMember
+            | StepKind::Claim
+            | StepKind::MakeMachine
+            | StepKind::PowerOn
+            | StepKind::AwaitMachines
+            | StepKind::Bootstrap
+            | StepKind::AwaitApi
+            | StepKind::InstallNetwork
+            | StepKind::LabelNode
+            | StepKind::AwaitNodes
+            | StepKind::RemoveConfigDrive
+            | StepKind::RemoveWorker
+            | StepKind::UninstallRelease
+            | StepKind::Complete => Ok(()),
         }
-        // Of clusters and pools; an add-on's plan has none of them.
-        StepKind::RemoveMember
-        | StepKind::Claim
-        | StepKind::MakeMachine
-        | StepKind::PowerOn
-        | StepKind::AwaitMachines
-        | StepKind::Bootstrap
-        | StepKind::AwaitApi
-        | StepKind::InstallNetwork
-        | StepKind::LabelNode
-        | StepKind::RemoveConfigDrive
-        | StepKind::RemoveWorker
-        | StepKind::UninstallRelease
-        | StepKind::RecordInputs
-        | StepKind::Complete => Ok(()),
+    }
+
+    /// Waits until everything of the release is ready. Nothing is written: an upgrade with the same inputs would only
+    /// add a revision.
+    async fn await_health(
+        &self,
+        kubernetes: &dyn Kubernetes,
+        desired: &DesiredAddon,
+        step: &Step,
+        cancel: &CancellationToken,
+    ) -> Result<(), Error> {
+        let look = || async {
+            let observed = observe(kubernetes, desired, false, cancel).await?;
+            Ok(match observed.release {
+                Seen::Unknown(reason) => Probe::Pending(reason),
+                Seen::Known(ReleaseSeen::Present { unready, .. }) if !unready.is_empty() => {
+                    let told: Vec<String> = unready
+                        .into_iter()
+                        .map(|(object, why)| format!("{object}: {why}"))
+                        .collect();
+                    let told = told.join("; ");
+                    self.tell(&desired.name, step, EventState::Waiting(told.clone()));
+                    Probe::Pending(told)
+                }
+                Seen::Known(_) => Probe::Ready(()),
+            })
+        };
+        poll_until(
+            self.clock.as_ref(),
+            cancel,
+            &mut Pace::new(),
+            limit(desired),
+            look,
+        )
+        .await
+        .map_err(|error| match error {
+            WaitError::Cancelled => Error::Cancelled,
+            WaitError::Look(error) => error,
+            WaitError::Deadline { last, elapsed } => Error::Timeout {
+                phase: step.to_string(),
+                object: desired.release(),
+                last,
+                elapsed,
+            },
+        })
     }
 }

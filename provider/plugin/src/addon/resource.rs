@@ -9,23 +9,30 @@ use framework::{
     Path, ReadRequest, ReadResponse, Resource, Schema, ToValue, UpdateRequest, UpdateResponse,
     ValidateConfigRequest, Value, async_trait,
 };
-use lifecycle::addon::{DesiredAddon, OWNER_ADDON};
+use lifecycle::FetchedChart;
+use lifecycle::addon::{ChartSource, DesiredAddon, OWNER_ADDON};
 use lifecycle::run::{AddonOutcome, AddonRead};
-use transport::CancellationToken;
+use serde_json::{Value as Json, json};
+use transport::{CancellationToken, chain};
 
+use super::effects::{Before, effects, settled};
+use super::model::RECORD;
 use super::{AddonModel, TYPE_NAME, plan, schema};
 use crate::attributes::approval;
 use crate::clients::Data;
 use crate::deadline::within;
+use crate::handle::{Handle, KnownFacts};
 use crate::import;
-use crate::member::{Member, end_create, end_read, end_update};
-use crate::problems::{diagnostic, error};
+use crate::member::{Member, end_create, end_read, end_update, incomplete};
+use crate::problems::{diagnostic, error, warning};
 
 /// `managedk8s_addon`.
 pub struct Addon;
 
 /// How long an operation may take when nothing is configured.
 const USUAL_LIMIT: Duration = Duration::from_mins(15);
+/// What an operation has beside the wait for health.
+const SLACK: Duration = Duration::from_mins(2);
 
 /// What an import takes.
 const ID_FORM: &str = "<identifier>/<birth>/<namespace>/<name>";
@@ -33,71 +40,229 @@ const ID_FORM: &str = "<identifier>/<birth>/<namespace>/<name>";
 /// What a call works on.
 struct Job {
     member: Member<DesiredAddon>,
-    name: String,
+    facts: KnownFacts,
+    model: AddonModel,
+}
+
+/// What an apply needs besides: the chart, and the values that nothing keeps.
+struct Inputs {
+    chart: FetchedChart,
+    values: Json,
+}
+
+fn told(problem: &product::Problem) -> Diagnostics {
+    Diagnostics::from(diagnostic(problem))
 }
 
 impl Job {
     /// From a plan or a state whose configuration is wholly known.
     fn new(value: &Dynamic) -> Result<Self, Diagnostics> {
         let model: AddonModel = value.get()?;
+        let facts =
+            KnownFacts::read(&model.cluster, &mut Diagnostics::new()).ok_or_else(incomplete)?;
+        let desired = model.desired(&facts).map_err(|problem| told(&problem))?;
         Ok(Self {
-            member: Member::read(&model.cluster, |facts| model.desired(facts))?,
-            name: model.name.known().unwrap_or_default(),
+            member: Member::read(&model.cluster, |_| desired)?,
+            facts,
+            model,
         })
+    }
+
+    /// From a plan, with what is in the configuration alone.
+    fn of_plan(plan: &Dynamic, config: &Dynamic) -> Result<Self, Diagnostics> {
+        let mut job = Self::new(plan)?;
+        let config: AddonModel = config.get()?;
+        job.model.values_wo = config.values_wo;
+        job.model.set_wo = config.set_wo;
+        job.model.repository_password_wo = config.repository_password_wo;
+        Ok(job)
     }
 
     fn identity(&self) -> Dynamic {
         let id = &self.member.cluster.id;
-        let namespace = self.member.desired.namespace.clone();
         Dynamic::object([
             ("identifier", Dynamic::string(id.identifier.to_string())),
-            ("name", Dynamic::string(self.name.clone())),
+            ("name", Dynamic::string(self.member.desired.name.clone())),
             ("birth", Dynamic::string(id.birth.to_string())),
-            ("namespace", Dynamic::string(namespace)),
+            (
+                "namespace",
+                Dynamic::string(self.member.desired.namespace.clone()),
+            ),
         ])
     }
 
+    /// The chart as it was planned, and all values.
+    async fn inputs(
+        &mut self,
+        data: &Data,
+        cancel: &CancellationToken,
+    ) -> Result<Inputs, Diagnostics> {
+        let complete = self
+            .model
+            .public_values(Some(&self.facts))
+            .and_then(|public| {
+                // From here on their texts are scrubbed from logs and messages.
+                self.model.secret_values(&public)?;
+                self.model.complete_values(&public)
+            })
+            .map_err(|problem| told(&problem))?;
+        let Some(values) = complete.known() else {
+            return Err(Diagnostics::one_error(
+                "configuration is not complete",
+                "A write-only value is still unknown. Plan again.",
+            ));
+        };
+        let source = self.member.desired.source.clone();
+        let credentials = plan::credentials(&self.model);
+        let chart = data
+            .charts()?
+            .get(
+                &source,
+                &self.member.desired.chart_digest,
+                credentials,
+                cancel,
+            )
+            .await
+            .map_err(|error| cannot_fetch(&error, &source))?;
+        if self.member.desired.chart_digest != chart.digest {
+            self.model.chart_digest = Value::Known(chart.digest.clone());
+            self.member.desired.chart_digest.clone_from(&chart.digest);
+            self.member.desired.inputs = Some(self.model.inputs(&chart.digest));
+        }
+        Ok(Inputs {
+            values: Json::Object(values.clone()),
+            chart,
+        })
+    }
+
     /// The state after an apply.
-    fn state(&self, planned: &Dynamic, outcome: &AddonOutcome) -> Dynamic {
+    fn state(&self, planned: &Dynamic, outcome: &AddonOutcome, chart: &FetchedChart) -> Dynamic {
         let mut state = planned.clone();
         let id = format!(
             "{}/{}",
             self.member.cluster.id,
             self.member.desired.release()
         );
-        state.set_at(&Path::of("id"), Dynamic::string(id));
-        state.set_at(
-            &Path::of("fingerprint"),
-            Dynamic::string(self.member.desired.fingerprint()),
-        );
-        state.set_at(&Path::of("drift"), outcome.drift.as_map().to_value());
+        let text = |text: String| Dynamic::string(text);
+        for (name, value) in [
+            ("id", text(id)),
+            ("fingerprint", text(self.member.desired.fingerprint())),
+            ("drift", outcome.drift.as_map().to_value()),
+        ] {
+            state.set_at(&Path::of(name), value);
+        }
+        // What a plan without the chart had to leave open.
+        for (name, value) in [
+            ("chart_digest", chart.digest.clone()),
+            ("app_version", chart.chart.metadata.app_version.clone()),
+        ] {
+            if state.member(name).is_some_and(Dynamic::is_unknown) {
+                state.set_at(&Path::of(name), text(value));
+            }
+        }
         state
     }
 
-    async fn apply(
+    /// Fills in what the plan left open of `objects` and `changes`: by now everything is known.
+    async fn settle(
         &self,
+        state: &mut Dynamic,
+        prior: Option<&Dynamic>,
+        inputs: &Inputs,
+        data: &Data,
+        cancel: &CancellationToken,
+    ) {
+        let open = |name: &str| {
+            state
+                .member(name)
+                .is_some_and(|value| !value.is_wholly_known())
+        };
+        if !open("objects") && !open("changes") {
+            return;
+        }
+        let prior: Option<AddonModel> = prior.and_then(|prior| prior.get().ok());
+        let found = match plan::side(&self.model, &self.facts, &inputs.chart, prior.is_some()) {
+            Ok(Some(new)) => {
+                let before = match &prior {
+                    None => Before::Nothing,
+                    Some(prior) => plan::before(prior, &new, data, None, cancel).await,
+                };
+                effects(new, before).await.ok()
+            }
+            _ => None,
+        };
+        for name in ["objects", "changes"] {
+            let planned = state.member(name).cloned().unwrap_or(Dynamic::Null);
+            let known = found.as_ref().and_then(|found| match name {
+                "objects" => found.digests(),
+                _ => found.changed(),
+            });
+            state.set_at(&Path::of(name), settled(&planned, known));
+        }
+    }
+
+    async fn apply(
+        &mut self,
         data: &Data,
         planned: &Dynamic,
-        limit: Duration,
+        inputs: &Inputs,
+        operation: &str,
         cancel: &CancellationToken,
     ) -> Result<AddonOutcome, Diagnostics> {
+        let approved = approval(planned);
+        let usual = USUAL_LIMIT.max(self.member.desired.timeout);
+        let limit = timeout(planned, operation, usual)?;
+        if limit != usual && !self.member.desired.timeout.is_zero() {
+            // Helm's own wait ends first: it can say what is not ready.
+            self.member.desired.timeout = limit;
+        }
         let Member {
             handle,
             cluster,
             desired,
         } = &self.member;
         let engine = data.engine_for(handle, cancel).await?;
-        let approved = approval(planned);
-        Ok(within(limit, cancel, |cancel| {
+        Ok(within(limit + SLACK, cancel, |cancel| {
             let approved = &approved;
             async move {
                 engine
-                    .apply_addon(cluster, desired, None, approved, &cancel)
+                    .apply_addon(cluster, desired, Some(&inputs.values), approved, &cancel)
                     .await
             }
         })
         .await)
     }
+}
+
+/// Drift that nobody repairs: a plan without a change would not show it.
+fn only_told(job: &Job, drift: &lifecycle::Drift) -> product::Problem {
+    let lines: Vec<String> = drift
+        .as_map()
+        .iter()
+        .map(|(object, how)| format!("{object}: {how}"))
+        .collect();
+    product::Problem::warning(
+        product::Path::of("drift_detection.repair"),
+        format!("add-on {} deviates", job.member.desired.release()),
+    )
+    .seen(lines.join("; "))
+    .allowed("what the release says; repair = false leaves the deviation in place")
+    .next("Set repair = true to have the next apply put it back, or add it to ignore.")
+}
+
+fn cannot_fetch(error: &helm::source::Error, source: &ChartSource) -> Diagnostics {
+    let mut diagnostics = Diagnostics::new();
+    plan::source_problem(error, source, &mut diagnostics);
+    if diagnostics.has_errors() {
+        return diagnostics;
+    }
+    Diagnostics::one_error(
+        "the chart cannot be fetched",
+        format!(
+            "Seen: {}\nApply again when the source answers.",
+            chain(error)
+        ),
+    )
 }
 
 #[async_trait]
@@ -127,17 +292,27 @@ impl Resource<Data> for Addon {
         request: ModifyPlanRequest<Data>,
         response: &mut ModifyPlanResponse,
     ) -> Outcome {
-        plan::plan(&request, response)
+        plan::plan(&request, response).await
     }
 
     async fn create(&self, request: CreateRequest<Data>, response: &mut CreateResponse) -> Outcome {
-        let job = Job::new(&request.plan)?;
-        let limit = timeout(&request.plan, "create", USUAL_LIMIT)?;
+        let mut job = Job::of_plan(&request.plan, &request.config)?;
+        let inputs = job.inputs(&request.data, &request.cancel).await?;
         let outcome = job
-            .apply(&request.data, &request.plan, limit, &request.cancel)
+            .apply(
+                &request.data,
+                &request.plan,
+                &inputs,
+                "create",
+                &request.cancel,
+            )
             .await?;
-        let state = || job.state(&request.plan, &outcome);
-        end_create(outcome.error.as_ref(), job.identity(), state, response)
+        let mut state = job.state(&request.plan, &outcome, &inputs.chart);
+        if outcome.error.is_none() {
+            job.settle(&mut state, None, &inputs, &request.data, &request.cancel)
+                .await;
+        }
+        end_create(outcome.error.as_ref(), job.identity(), || state, response)
     }
 
     async fn read(&self, request: ReadRequest<Data>, response: &mut ReadResponse) -> Outcome {
@@ -163,7 +338,14 @@ impl Resource<Data> for Addon {
         {
             AddonRead::Unreachable(problem) => response.diagnostics.extend([diagnostic(&problem)]),
             AddonRead::Seen { drift, .. } => {
+                if !job.member.desired.drift.repair && !drift.is_empty() {
+                    response
+                        .diagnostics
+                        .extend([warning(&only_told(&job, &drift))]);
+                }
                 state.set_at(&Path::of("drift"), drift.as_map().to_value());
+                // They were of the change before; the next plan shows its own.
+                state.set_at(&Path::of("changes"), Dynamic::Null);
             }
         }
         end_read(job.identity(), state, response);
@@ -171,12 +353,23 @@ impl Resource<Data> for Addon {
     }
 
     async fn update(&self, request: UpdateRequest<Data>, response: &mut UpdateResponse) -> Outcome {
-        let job = Job::new(&request.plan)?;
-        let limit = timeout(&request.plan, "update", USUAL_LIMIT)?;
+        let mut job = Job::of_plan(&request.plan, &request.config)?;
+        let inputs = job.inputs(&request.data, &request.cancel).await?;
         let outcome = job
-            .apply(&request.data, &request.plan, limit, &request.cancel)
+            .apply(
+                &request.data,
+                &request.plan,
+                &inputs,
+                "update",
+                &request.cancel,
+            )
             .await?;
-        let done = || job.state(&request.plan, &outcome);
+        let mut done = job.state(&request.plan, &outcome, &inputs.chart);
+        if outcome.error.is_none() {
+            let prior = Some(&request.prior_state);
+            job.settle(&mut done, prior, &inputs, &request.data, &request.cancel)
+                .await;
+        }
         let stopped = || {
             let mut state = request.prior_state.clone();
             state.set_at(&Path::of("drift"), outcome.drift.as_map().to_value());
@@ -185,7 +378,7 @@ impl Resource<Data> for Addon {
         end_update(
             outcome.error.as_ref(),
             job.identity(),
-            done,
+            || done,
             stopped,
             response,
         )
@@ -240,8 +433,8 @@ impl Resource<Data> for Addon {
     }
 }
 
-/// The state of an imported component of the catalogue, at the version that its release has. What the configuration of
-/// another chart was, its release does not tell.
+/// The state of an imported add-on: from what its last apply recorded. Of a component of the catalogue without a record, the
+/// one that the catalogue describes, at the version of its release.
 async fn installed(
     state: &Dynamic,
     data: &Data,
@@ -249,38 +442,23 @@ async fn installed(
 ) -> Result<Option<Dynamic>, Diagnostics> {
     let id = import::text(state, "id").to_owned();
     let (cluster, [namespace, name]) = import::parse(&id, ID_FORM)?;
-    let Some(component) = product::catalogue::component(name) else {
-        return Err(Diagnostics::one_error(
-            "only components of the catalogue can be imported",
-            format!(
-                "Seen: {name:?}\nAllowed: a component of the catalogue\nWrite the resource without an import: its first \
-                 apply takes a release over that nothing manages."
-            ),
-        ));
+    let handle = import::handle(&cluster, data, cancel).await?;
+    let known = Handle::read(&handle)?;
+    let engine = data.engine_for(&known, cancel).await?;
+    let inside = known.cluster()?;
+    let recorded = engine
+        .recorded_addon(&inside, namespace, name, cancel)
+        .await
+        .map_err(error)?;
+    let has_record = recorded.is_some();
+    let inputs = match recorded {
+        Some(inputs) => inputs,
+        None => unrecorded(namespace, name)?,
     };
-    let text = |text: &str| Value::Known(text.to_owned());
-    let mut model = AddonModel {
-        cluster: import::handle(&cluster, data, cancel).await?,
-        name: text(name),
-        chart: Value::Null,
-        repository: Value::Null,
-        version: text(component.version),
-        namespace: text(namespace),
-        values: Dynamic::Null,
-        wait: Value::Known(true),
-        timeouts: Dynamic::Null,
-        id: Value::Known(id.clone()),
-        fingerprint: Value::Null,
-        drift: Value::Known(std::collections::BTreeMap::new()),
-        plan_summary: Value::Null,
-    };
-    let job = Job::new(&model.to_value())?;
-    let Member {
-        handle,
-        cluster,
-        desired,
-    } = &job.member;
-    let engine = data.engine_for(handle, cancel).await?;
+    let mut state = from_record(&inputs, handle)?;
+    state.set_at(&Path::of("id"), Dynamic::string(id.clone()));
+    let job = Job::new(&state)?;
+    let (cluster, desired) = (&job.member.cluster, &job.member.desired);
     let read = engine.read_addon(cluster, desired, cancel).await;
     let facts = match read.map_err(error)? {
         AddonRead::Unreachable(problem) => {
@@ -303,7 +481,97 @@ async fn installed(
             ),
         ));
     }
-    model.version = Value::Known(facts.version);
-    model.fingerprint = Value::Known(facts.fingerprint);
-    Ok(Some(model.to_value()))
+    if !has_record {
+        state.set_at(&Path::of("version"), Dynamic::string(facts.version));
+    }
+    state.set_at(&Path::of("fingerprint"), Dynamic::string(facts.fingerprint));
+    state.set_at(&Path::of("app_version"), Dynamic::string(facts.app_version));
+    Ok(Some(state))
+}
+
+/// What a component of the catalogue would have recorded.
+fn unrecorded(namespace: &str, name: &str) -> Result<Json, Diagnostics> {
+    let Some(component) = product::catalogue::component(name) else {
+        return Err(Diagnostics::one_error(
+            "nothing is recorded of this release",
+            format!(
+                "Seen: {namespace}/{name}, without inputs that an add-on recorded\nAllowed: a release of an add-on, or a \
+                 component of the catalogue\nWrite the resource without an import: its first apply takes a release over that \
+                 nothing manages."
+            ),
+        ));
+    };
+    let mut attributes = json!({
+        "name": name,
+        "namespace": namespace,
+        "version": component.version,
+    });
+    for (member, attribute) in schema::schema().members().iter() {
+        if let Some(default) = attribute.default_value() {
+            let text = framework::wire::to_json(default);
+            attributes[member] = serde_json::from_str(&text).unwrap_or_default();
+        }
+    }
+    Ok(json!({ "schema": RECORD, "chart_digest": "", "attributes": attributes }))
+}
+
+fn from_record(inputs: &Json, handle: Dynamic) -> Result<Dynamic, Diagnostics> {
+    let unreadable = |why: String| {
+        Diagnostics::one_error(
+            "the recorded inputs cannot be read",
+            format!(
+                "Seen: {why}\nWrite the resource without an import, with the provider version that applied it last."
+            ),
+        )
+    };
+    if inputs["schema"] != RECORD {
+        return Err(unreadable(format!("form {}", inputs["schema"])));
+    }
+    let ty = schema::schema().object_type();
+    let text = inputs["attributes"].to_string();
+    let mut state = framework::wire::from_json(text.as_bytes(), &ty)
+        .map_err(|error| unreadable(chain(&error)))?;
+    state.set_at(&Path::of("cluster"), handle);
+    match inputs["chart_digest"].as_str() {
+        Some("") | None => {}
+        Some(digest) => {
+            state.set_at(&Path::of("chart_digest"), Dynamic::string(digest));
+        }
+    }
+    state.set_at(&Path::of("drift"), Dynamic::map::<String>([]));
+    Ok(state)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is recorded reads back as the same state: nothing may change by an import.
+    #[test]
+    fn a_record_reads_back() {
+        let ty = schema::schema().object_type();
+        let text = json!({
+            "name": "web", "namespace": "shop", "chart": "web", "repository": "https://charts.example.org", "version": "1.0.0",
+            "values": {"type": ["object", {"n": "number", "list": ["tuple", ["string", "bool"]]}], "value": {"n": 1.5, "list": ["a", true]}},
+            "set": [{"name": "a", "value": "b", "type": null}],
+            "crds": {"install": null, "upgrade": false, "keep": null},
+            "wait": true, "max_history": 3,
+        });
+        let state = framework::wire::from_json(text.to_string().as_bytes(), &ty).expect("a state");
+        let model: AddonModel = state.get().expect("a model");
+        let back = from_record(&model.inputs("ab"), Dynamic::Null).expect("a record");
+        let again: AddonModel = back.get().expect("a model");
+        assert_eq!(again.inputs("ab"), model.inputs("ab"));
+        assert_eq!(back.member("values"), state.member("values"));
+        assert_eq!(back.member("chart_digest"), Some(&Dynamic::string("ab")));
+    }
+
+    #[test]
+    fn components_are_described_without_a_record() {
+        let inputs = unrecorded("metallb-system", "metallb").expect("in the catalogue");
+        let state = from_record(&inputs, Dynamic::Null).expect("a record");
+        assert_eq!(state.member("wait"), Some(&Dynamic::Bool(true)));
+        assert_eq!(state.member("atomic"), Some(&Dynamic::Bool(false)));
+        assert!(unrecorded("shop", "web").is_err());
+    }
 }

@@ -2,6 +2,7 @@
 //!
 //! Counts and sizes are exact; times are only worth the ratios between rows of one run.
 
+mod addons;
 mod framework;
 mod life;
 mod start;
@@ -39,6 +40,8 @@ enum Part {
     Framework,
     /// One life of a cluster.
     Life,
+    /// A plan of many add-ons.
+    Addons,
 }
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -81,6 +84,10 @@ async fn run(options: &Options) -> Result<()> {
     if wanted(Part::Life) {
         eprintln!("one life of a cluster on the sandbox ...");
         life::measure(&binaries, &mut table).await?;
+    }
+    if wanted(Part::Addons) {
+        eprintln!("thirty add-ons on the sandbox ...");
+        addons::measure(&binaries, &mut table).await?;
     }
     let command = if options.debug {
         "cargo figures --debug"

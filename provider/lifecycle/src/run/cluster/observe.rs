@@ -13,7 +13,7 @@ use crate::addon::{DesiredAddon, OWNER_CLUSTER, ReleaseSeen};
 use crate::cluster::{Etcd, MachineSpec, NetworkSeen, ObservedCluster};
 use crate::error::Fault;
 use crate::guard::EtcdMember;
-use crate::ports::{EtcdService, NodeLook};
+use crate::ports::{EtcdService, Look, NodeLook};
 use crate::run::machines::Inventory;
 use crate::run::record::RecordedCluster;
 use crate::run::side_by_side;
@@ -194,9 +194,14 @@ impl Run<'_> {
             Seen::Known(nodes) => Seen::Known(self.ours(nodes)),
         };
         let network = self.network();
+        let look = Look {
+            drift: &network.drift,
+            health: false,
+            shared: false,
+        };
         let release = self
             .kubernetes
-            .release(&network.namespace, &network.name, self.cancel)
+            .release(&network.namespace, &network.name, look, self.cancel)
             .await;
         observed.network = match seen(release)? {
             Seen::Unknown(reason) => Seen::Unknown(reason),

@@ -76,6 +76,7 @@ impl Run<'_> {
             (
                 StepKind::InstallRelease
                 | StepKind::UpgradeRelease
+                | StepKind::AwaitHealth
                 | StepKind::ApplyObjects
                 | StepKind::RemoveWorker
                 | StepKind::UninstallRelease

@@ -1,0 +1,186 @@
+//! What others do to the objects of a release: named with who did it, put back or only told, and cheap to find.
+
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+use suites::{Bench, Result, SHOP, shop};
+
+const DEPLOYMENT: &str = "object apps/v1 Deployment shop/shop";
+
+async fn drift(bench: &Bench, file: &str) -> Result<Value> {
+    let change = bench.planned(file, SHOP).await?;
+    assert_eq!(change["after_unknown"]["drift"], json!(true), "{change:#}");
+    Ok(change["before"]["drift"].clone())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_by_hand_is_named_with_its_manager_and_put_back() -> Result {
+    let bench = Bench::with_shop(&shop("")).await?;
+    bench.apply().await?;
+    let Some(tools) = bench.tools().await? else {
+        return Ok(());
+    };
+    let scale = async |manager: &str, replicas: u32| {
+        let patch = format!("{{\"spec\":{{\"replicas\":{replicas}}}}}");
+        let owner = format!("--field-manager={manager}");
+        let arguments = [
+            "patch",
+            "deployment",
+            "shop",
+            "-n",
+            "shop",
+            "-p",
+            &patch,
+            &owner,
+        ];
+        tools.kubectl(&arguments).await
+    };
+    scale("kubectl-edit", 2).await?;
+    let found = drift(&bench, "one").await?;
+    let text = found[DEPLOYMENT].as_str().unwrap_or_default();
+    assert!(text.contains(".spec.replicas"), "{found:#}");
+    assert!(text.contains("kubectl-edit"), "{found:#}");
+    bench.apply_plan("one").await?;
+    let live = tools.get(&["deployment", "shop", "-n", "shop"]).await?;
+    assert_eq!(live["spec"]["replicas"], 1);
+    bench.expect_empty_plan().await?;
+
+    // What an autoscaler owns is not drift.
+    scale("kube-controller-manager", 3).await?;
+    bench.expect_empty_plan().await?;
+    scale("kubectl-edit", 2).await?;
+
+    // What is declared to be somebody else's is not either.
+    let ignore = "  drift_detection = { ignore = [{ kind = \"Deployment\", fields = [\".spec.replicas\"] }] }";
+    bench.set_shop(&shop(ignore))?;
+    bench.apply().await?;
+    scale("kubectl-edit", 2).await?;
+    bench.expect_empty_plan().await?;
+    bench.set_shop(&shop(
+        "  drift_detection = { ignore_managers = [\"kubectl-edit\"] }",
+    ))?;
+    bench.apply().await?;
+    scale("kubectl-edit", 2).await?;
+    bench.expect_empty_plan().await?;
+
+    // Told, and not put back.
+    bench.set_shop(&shop("  drift_detection = { repair = false }"))?;
+    bench.apply().await?;
+    scale("kubectl-edit", 2).await?;
+    let told = bench.terraform.plan().await?.expect_code(0)?.words();
+    assert!(
+        told.contains("deviates") && told.contains(".spec.replicas"),
+        "{told}"
+    );
+
+    // Not looked at.
+    bench.set_shop(&shop("  drift_detection = { mode = \"ignore\" }"))?;
+    bench.apply().await?;
+    let told = bench.terraform.plan().await?.expect_code(0)?.words();
+    assert!(!told.contains("deviates"), "{told}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_ready_any_more_is_told() -> Result {
+    let bench = Bench::with_shop(&shop("")).await?;
+    bench.apply().await?;
+    let Some(tools) = bench.tools().await? else {
+        return Ok(());
+    };
+    // The pods fall ill, by no change of the release's own fields.
+    let ill = "{\"spec\":{\"template\":{\"metadata\":{\"annotations\":{\"sandbox.managedk8s.io/outcome\":\"crash\"}}}}}";
+    tools
+        .kubectl(&["patch", "deployment", "shop", "-n", "shop", "-p", ill])
+        .await?;
+    tools
+        .kubectl(&["delete", "pods", "-n", "shop", "--all"])
+        .await?;
+    let found = drift(&bench, "ill").await?;
+    let text = found[DEPLOYMENT].as_str().unwrap_or_default();
+    assert!(text.starts_with("not ready"), "{found:#}");
+    let well = "{\"spec\":{\"template\":{\"metadata\":{\"annotations\":{\"sandbox.managedk8s.io/outcome\":null}}}}}";
+    tools
+        .kubectl(&["patch", "deployment", "shop", "-n", "shop", "-p", well])
+        .await?;
+    bench.apply_plan("ill").await?;
+    bench.expect_empty_plan().await?;
+    let history = tools
+        .helm(&["history", "shop", "-n", "shop", "-o", "json"])
+        .await?;
+    let history: Value = serde_json::from_str(&history)?;
+    assert_eq!(
+        history.as_array().map(Vec::len),
+        Some(1),
+        "waiting writes nothing"
+    );
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_imported_release_of_any_chart_changes_nothing() -> Result {
+    let addon = shop(
+        r#"
+  values = [{ message = "m", extra = { a = "1", n = 2 } }, "replicas: 2"]
+  set    = [{ name = "extra.b", value = "x" }]
+  wait_for_jobs   = true
+  max_history     = 4
+  crds            = { keep = false }
+  drift_detection = { ignore_managers = ["someone"] }
+  post_render     = [{ target = { kind = "Service" }, patch = { metadata = { annotations = { a = "b" } } } }]
+"#,
+    );
+    let bench = Bench::with_shop(&addon).await?;
+    bench.apply().await?;
+    bench.expect_empty_plan().await?;
+    let id = bench.attribute(SHOP, "id").await?;
+    let id = id.as_str().ok_or("no id")?;
+    bench
+        .terraform
+        .run(["state", "rm", SHOP])
+        .await?
+        .expect_code(0)?;
+    bench
+        .terraform
+        .run(["import", "-no-color", SHOP, id])
+        .await?
+        .expect_code(0)?;
+    bench.expect_empty_plan().await
+}
+
+/// Thirty releases: one list a kind serves all of them.
+#[tokio::test(flavor = "multi_thread")]
+async fn thirty_add_ons_are_refreshed_with_one_list_a_kind() -> Result {
+    let mut many = String::new();
+    write!(
+        many,
+        "{}",
+        shop("")
+            .replace(
+                "resource \"managedk8s_addon\" \"shop\" {",
+                "resource \"managedk8s_addon\" \"shop\" {\n  count = 30"
+            )
+            .replace(
+                "name       = \"shop\"",
+                "name       = \"shop-${count.index}\""
+            )
+            .replace(
+                "  depends_on",
+                "  crds       = { install = count.index == 0 }\n  wait       = false\n  depends_on"
+            )
+    )?;
+    let bench = Bench::with_shop(&many).await?;
+    bench.apply().await?;
+    bench.admin().reset_calls().await?;
+    bench.expect_empty_plan().await?;
+    let calls = bench.admin().calls().await?;
+    for kind in ["configmaps", "services", "deployments"] {
+        let reads: u64 = calls
+            .iter()
+            .filter(|(call, _)| call.contains("kubernetes") && call.contains(kind))
+            .map(|(_, count)| *count)
+            .sum();
+        assert!(reads <= 3, "{kind}: {reads} calls of {calls:#?}");
+    }
+    Ok(())
+}

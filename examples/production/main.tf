@@ -131,6 +131,8 @@ resource "managedk8s_addon" "podinfo" {
   repository_password_wo = var.chart_password
   chart                  = "podinfo"
   version                = "6.9.0"
+  verify                 = false
+  keyring                = "keys.gpg"
 
   namespace        = "demo"
   create_namespace = true

@@ -24,7 +24,7 @@ pub use plan::{
     Deviation, DeviationKind, Drift, NodeSet, Object, Plan, PlanSummary, Refused, Step, StepKind,
     SummaryStep, approve,
 };
-pub use real::{Charts, ClusterAccess, FetchedChart};
+pub use real::{ChartAccess, Charts, ClusterAccess, FetchedChart};
 pub use run::{
     ClusterHandle, ClusterOutcome, ClusterRead, ClusterRecord, Engine, Event, EventState, Key,
     Phase, Progress, RecordedCluster, Settings,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use helm::Chart;
-use helm::source::{Credentials, Error, Fetcher, Request};
+use helm::source::{Credentials, Error, Fetcher, Keyring, Request, Verify};
 use transport::{CancellationToken, Memo};
 
 use crate::addon::ChartSource;
@@ -18,13 +18,25 @@ pub struct FetchedChart {
     pub digest: String,
 }
 
+/// How a chart is come by.
+#[derive(Clone, Default)]
+pub struct ChartAccess {
+    /// For the repository's own host.
+    pub credentials: Option<Arc<Credentials>>,
+    /// The chart must be signed by one of these keys.
+    pub keyring: Option<Arc<Keyring>>,
+}
+
 /// Fetches charts and keeps them: a plan and an apply ask for the same chart again and again. Cheap to clone; clones share
 /// what they have.
 #[derive(Clone)]
 pub struct Charts {
     fetcher: Fetcher,
-    kept: Arc<Memo<(ChartSource, String), FetchedChart>>,
+    kept: Arc<Memo<Key, FetchedChart>>,
 }
+
+/// Source, pinned digest, whether its signature was looked at.
+type Key = (ChartSource, String, bool);
 
 impl Charts {
     /// Charts that `fetcher` fetches.
@@ -44,15 +56,22 @@ impl Charts {
         &self,
         source: &ChartSource,
         digest: &str,
-        credentials: Option<Arc<Credentials>>,
+        access: ChartAccess,
         cancel: &CancellationToken,
     ) -> Result<FetchedChart, Error> {
+        let signed = access.keyring.is_some();
         let fetched = self
             .kept
-            .get((source.clone(), digest.to_owned()), async {
+            .get((source.clone(), digest.to_owned(), signed), async {
                 let request = Request {
                     digest: (!digest.is_empty()).then(|| digest.to_owned()),
-                    credentials,
+                    credentials: access.credentials,
+                    verify: if signed {
+                        Verify::Always
+                    } else {
+                        Verify::Never
+                    },
+                    keyring: access.keyring,
                     ..request(source)
                 };
                 let fetched = self.fetcher.fetch(&request, cancel).await?;
@@ -62,11 +81,12 @@ impl Charts {
                 })
             })
             .await?;
-        if digest.is_empty() {
-            // Who pins what was just fetched asks nobody again.
-            let known = fetched.clone();
-            let key = (source.clone(), fetched.digest.clone());
-            return self.kept.get(key, async { Ok(known) }).await;
+        // Who pins what was just fetched, or applies what was just verified, asks nobody again.
+        for (digest, signed) in [(&fetched.digest, signed), (&fetched.digest, false)] {
+            let key = (source.clone(), digest.clone(), signed);
+            self.kept
+                .get(key, async { Ok::<_, Error>(fetched.clone()) })
+                .await?;
         }
         Ok(fetched)
     }
@@ -77,7 +97,10 @@ impl Charts {
         digest: &str,
         cancel: &CancellationToken,
     ) -> Result<Arc<Chart>, Fault> {
-        match self.get(source, digest, None, cancel).await {
+        match self
+            .get(source, digest, ChartAccess::default(), cancel)
+            .await
+        {
             Ok(fetched) => Ok(fetched.chart),
             Err(Error::Cancelled) => Err(Fault::Cancelled),
             Err(error) => {

@@ -20,7 +20,7 @@ use transport::{Dialer, SharedClock, Trust};
 
 use crate::error::{Error, Fault};
 use crate::ports::{Access, Kubernetes, Nodes};
-pub use charts::{Charts, FetchedChart};
+pub use charts::{ChartAccess, Charts, FetchedChart};
 use kubernetes::KubernetesDoor;
 use nodes::NodesDoor;
 

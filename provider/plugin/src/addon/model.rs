@@ -25,11 +25,13 @@ const WAIT: Duration = Duration::from_mins(10);
 
 /// Attributes that say what is wanted, and are recorded for an import. Everything else is computed, write-only, or the
 /// handle, which an import makes anew.
-const RECORDED: [&str; 26] = [
+const RECORDED: [&str; 28] = [
     "name",
     "chart",
     "repository",
     "repository_username",
+    "verify",
+    "keyring",
     "version",
     "namespace",
     "create_namespace",
@@ -90,6 +92,8 @@ pub struct AddonModel {
     pub repository: Value<String>,
     pub repository_username: Value<String>,
     pub repository_password_wo: Value<String>,
+    pub verify: Value<bool>,
+    pub keyring: Value<String>,
     pub version: Value<String>,
     pub namespace: Value<String>,
     pub create_namespace: Value<bool>,
@@ -379,6 +383,16 @@ impl AddonModel {
         }
         found.extend(self.patches().err().map(|problem| *problem));
         found.extend(self.drift_problems());
+        if self.verify == Value::Known(true) && self.keyring.is_null() {
+            found.push(
+                Problem::error(Path::of("keyring"), "no keys to verify the chart with")
+                    .seen("verify = true without keyring")
+                    .allowed("the public keys that may sign the chart")
+                    .next(
+                        "Set keyring to what `gpg --export` writes: a file, or the armoured text.",
+                    ),
+            );
+        }
         if let Value::Known(crds) = &self.crds
             && crds.install == Value::Known(false)
             && crds.upgrade == Value::Known(true)

@@ -9,9 +9,9 @@ use framework::{
 };
 use helm::ReleaseId;
 use helm::preview::SecretValues;
-use helm::source::{Credentials, Error as SourceError};
-use lifecycle::FetchedChart;
+use helm::source::{Credentials, Error as SourceError, Keyring};
 use lifecycle::addon::{ChartSource, DesiredAddon, PatchRule, Prior, plan_from_state};
+use lifecycle::{ChartAccess, FetchedChart};
 use product::rules::check_addon;
 use secret::SecretString;
 use transport::{CancellationToken, chain};
@@ -181,9 +181,15 @@ impl Planner<'_> {
             // A mirror that is not known yet: nothing is asked with a guess.
             Err(_) => return None,
         };
-        let credentials = credentials(&self.model);
+        let access = match access(&self.model) {
+            Ok(access) => access,
+            Err(refused) => {
+                diagnostics.extend(refused);
+                return None;
+            }
+        };
         let cancel = &self.request.cancel;
-        match charts.get(source, digest, credentials, cancel).await {
+        match charts.get(source, digest, access, cancel).await {
             Ok(chart) => Some(chart),
             Err(error) => {
                 source_problem(&error, source, diagnostics);
@@ -214,7 +220,7 @@ impl Planner<'_> {
             prior,
             new,
             &self.request.data,
-            credentials(&self.model),
+            access(&self.model).unwrap_or_default(),
             &self.request.cancel,
         )
         .await
@@ -227,7 +233,7 @@ pub async fn before(
     prior: &AddonModel,
     new: &Side,
     data: &Data,
-    credentials: Option<Arc<Credentials>>,
+    access: ChartAccess,
     cancel: &CancellationToken,
 ) -> Before {
     let fallback = |why: String| {
@@ -259,10 +265,7 @@ pub async fn before(
         Err(_) => return fallback("the provider's settings are not known yet.".to_owned()),
     };
     let digest = &desired.chart_digest;
-    let chart = match charts
-        .get(&desired.source, digest, credentials, cancel)
-        .await
-    {
+    let chart = match charts.get(&desired.source, digest, access, cancel).await {
         Ok(chart) => chart,
         Err(error) => return fallback(format!("{}.", chain(&error))),
     };
@@ -332,15 +335,41 @@ pub fn tell(found: &Effects, diagnostics: &mut Diagnostics) {
     diagnostics.warning("not every change of the add-on's objects is shown", detail);
 }
 
-/// For the repository's own host.
-pub fn credentials(model: &AddonModel) -> Option<Arc<Credentials>> {
-    let username = model.repository_username.as_known()?.clone();
-    let password = model.repository_password_wo.as_known()?;
-    secret::register(password);
-    Some(Arc::new(Credentials {
-        username,
-        password: SecretString::new(password.clone()),
-    }))
+/// How the chart is come by: credentials for the repository's own host, keys that must have signed it.
+///
+/// # Errors
+///
+/// A keyring that cannot be used.
+pub fn access(model: &AddonModel) -> Result<ChartAccess, Diagnostics> {
+    let mut access = ChartAccess::default();
+    if let (Value::Known(username), Value::Known(password)) =
+        (&model.repository_username, &model.repository_password_wo)
+    {
+        secret::register(password);
+        access.credentials = Some(Arc::new(Credentials {
+            username: username.clone(),
+            password: SecretString::new(password.clone()),
+        }));
+    }
+    if let (Value::Known(true), Value::Known(keys)) = (&model.verify, &model.keyring) {
+        let keyring = if keys.contains("-----BEGIN") {
+            Keyring::read(keys.as_bytes())
+        } else {
+            Keyring::load(keys)
+        };
+        let keyring = keyring.map_err(|error| {
+            Diagnostics::one_error_at(
+                Path::of("keyring"),
+                "no usable keyring",
+                format!(
+                    "Seen: {}\nGive what `gpg --export` writes: a file, or the armoured text.",
+                    chain(&error)
+                ),
+            )
+        })?;
+        access.keyring = Some(Arc::new(keyring));
+    }
+    Ok(access)
 }
 
 /// Tells why a chart cannot be had: an error where it is not there, a warning where nobody answers.
@@ -369,6 +398,11 @@ pub fn source_problem(error: &SourceError, source: &ChartSource, diagnostics: &m
             "version",
             "no such version of the chart",
             "Choose a version that the repository has.",
+        ),
+        SourceError::Provenance { .. } => (
+            "verify",
+            "the chart is not signed by a key of the keyring",
+            "Ask who publishes it.",
         ),
         SourceError::Digest { .. } => (
             "version",
@@ -435,7 +469,10 @@ async fn own_version(model: &AddonModel, request: &ModifyPlanRequest<Data>) -> O
         return None;
     }
     let charts = request.data.charts().ok()?;
-    let chart = charts.get(&source, "", None, &request.cancel).await.ok()?;
+    let chart = charts
+        .get(&source, "", access(model).ok()?, &request.cancel)
+        .await
+        .ok()?;
     Some(chart.chart.metadata.version.clone())
 }
 

@@ -9,9 +9,9 @@ use framework::{
     Path, ReadRequest, ReadResponse, Resource, Schema, ToValue, UpdateRequest, UpdateResponse,
     ValidateConfigRequest, Value, async_trait,
 };
-use lifecycle::FetchedChart;
 use lifecycle::addon::{ChartSource, DesiredAddon, OWNER_ADDON};
 use lifecycle::run::{AddonOutcome, AddonRead};
+use lifecycle::{ChartAccess, FetchedChart};
 use serde_json::{Value as Json, json};
 use transport::{CancellationToken, chain};
 
@@ -113,7 +113,7 @@ impl Job {
             ));
         };
         let source = self.member.desired.source.clone();
-        let credentials = plan::credentials(&self.model);
+        let access = plan::access(&self.model)?;
         let chart = data
             .charts()?
             .get(
@@ -185,7 +185,9 @@ impl Job {
             Ok(Some(new)) => {
                 let before = match &prior {
                     None => Before::Nothing,
-                    Some(prior) => plan::before(prior, &new, data, None, cancel).await,
+                    Some(prior) => {
+                        plan::before(prior, &new, data, ChartAccess::default(), cancel).await
+                    }
                 };
                 effects(new, before).await.ok()
             }

@@ -76,6 +76,17 @@ fn chart_attributes() -> Vec<(&'static str, Attribute)> {
             Attribute::string("Password or token of that user. Never stored.").optional().write_only(),
         ),
         (
+            "verify",
+            Attribute::bool("Takes the chart only with a signature of a key in `keyring`. Change: in place.").optional(),
+        ),
+        (
+            "keyring",
+            Attribute::string(
+                "Public keys that may sign the chart: a file that `gpg --export` wrote, or its armoured text. Change: in place.",
+            )
+            .optional(),
+        ),
+        (
             "version",
             Attribute::string(
                 "Exact version of the chart. For the catalogue the pinned one when the add-on is created; it is kept \

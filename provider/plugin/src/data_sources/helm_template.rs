@@ -6,6 +6,7 @@ use framework::{
     Attribute, DataSource, Diagnostics, Dynamic, FromValue, Outcome, Path, ReadDataRequest,
     ReadDataResponse, Schema, ToValue, Type, ValidateConfigRequest, Value, async_trait, validators,
 };
+use lifecycle::ChartAccess;
 use lifecycle::addon::ChartSource;
 use transport::chain;
 
@@ -152,7 +153,7 @@ impl DataSource<Data> for HelmTemplate {
         let chart = request
             .data
             .charts()?
-            .get(&source, "", None, &request.cancel)
+            .get(&source, "", ChartAccess::default(), &request.cancel)
             .await
             .map_err(|error| {
                 Diagnostics::one_error_at(

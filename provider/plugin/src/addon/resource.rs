@@ -119,7 +119,7 @@ impl Job {
             .get(
                 &source,
                 &self.member.desired.chart_digest,
-                credentials,
+                access,
                 cancel,
             )
             .await

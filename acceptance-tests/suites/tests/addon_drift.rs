@@ -46,7 +46,7 @@ async fn a_change_by_hand_is_named_with_its_manager_and_put_back() -> Result {
     bench.expect_empty_plan().await?;
 
     // What an autoscaler owns is not drift.
-    scale("kube-controller-manager", 3).await?;
+    scale("keda-operator", 3).await?;
     bench.expect_empty_plan().await?;
     scale("kubectl-edit", 2).await?;
 
@@ -174,13 +174,16 @@ async fn thirty_add_ons_are_refreshed_with_one_list_a_kind() -> Result {
     bench.admin().reset_calls().await?;
     bench.expect_empty_plan().await?;
     let calls = bench.admin().calls().await?;
-    for kind in ["configmaps", "services", "deployments"] {
-        let reads: u64 = calls
-            .iter()
-            .filter(|(call, _)| call.contains("kubernetes") && call.contains(kind))
-            .map(|(_, count)| *count)
-            .sum();
-        assert!(reads <= 3, "{kind}: {reads} calls of {calls:#?}");
+    for list in [
+        "/api/v1/configmaps",
+        "/api/v1/secrets",
+        "/api/v1/services",
+        "/apis/apps/v1/deployments",
+    ] {
+        let count = calls.get(&format!("kubernetes get {list}"));
+        assert_eq!(count, Some(&1), "{list}: {calls:#?}");
     }
+    let alone: Vec<&String> = calls.keys().filter(|call| call.contains("/shop")).collect();
+    assert!(alone.is_empty(), "nothing is read alone: {alone:?}");
     Ok(())
 }

@@ -462,8 +462,14 @@ mod tests {
         let changes = found.changes.clone().expect("known");
         assert_eq!(
             changes.keys().collect::<Vec<_>>(),
-            ["ConfigMap/shop/extra", "Deployment/shop/web"]
+            [
+                "ConfigMap/shop/extra",
+                "Deployment/shop/web",
+                "Secret/shop/web"
+            ]
         );
+        // Each rendering makes another password up.
+        assert_eq!(changes["Secret/shop/web"], None);
         assert_eq!(changes["ConfigMap/shop/extra"].as_deref(), Some("added"));
         assert_eq!(
             changes["Deployment/shop/web"].as_deref(),

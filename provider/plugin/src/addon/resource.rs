@@ -116,12 +116,7 @@ impl Job {
         let access = plan::access(&self.model)?;
         let chart = data
             .charts()?
-            .get(
-                &source,
-                &self.member.desired.chart_digest,
-                access,
-                cancel,
-            )
+            .get(&source, &self.member.desired.chart_digest, access, cancel)
             .await
             .map_err(|error| cannot_fetch(&error, &source))?;
         if self.member.desired.chart_digest != chart.digest {

@@ -309,7 +309,7 @@ mod tests {
     #[test]
     fn documents_come_in_order_and_set_comes_last() {
         let values = Dynamic::Tuple(vec![
-            Dynamic::string("a: {x: 1, y: 1}\nlist: [1, 2]\n---\na: {y: 2}\n"),
+            Dynamic::string("a: {x: 1, w: 1}\nlist: [1, 2]\n---\na: {w: 2}\n"),
             object([
                 ("a", object([("z", Dynamic::string("z"))])),
                 ("gone", Dynamic::Null),
@@ -325,7 +325,7 @@ mod tests {
         let merged = merged(&values, set).expect("sound");
         assert_eq!(
             Json::Object(merged.known().expect("known").clone()),
-            json!({"a": {"x": 9, "y": 2.0, "z": "z", "text": "9", "list": ["p", "q"], "raw": "p,q=r",
+            json!({"a": {"x": 9, "w": 2.0, "z": "z", "text": "9", "list": ["p", "q"], "raw": "p,q=r",
                 "json": {"k": [true]}}, "list": [1.0, 2.0], "gone": null})
         );
     }

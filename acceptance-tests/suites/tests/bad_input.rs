@@ -55,6 +55,10 @@ resource "managedk8s_addon" "it" {
 }
 "#;
 
+/// The lines that say what kind of cluster it is.
+const KIND: &str = r#"  identifier         = "alpha"
+  topology           = "production"
+  zones              = ["AZ05", "AZ06", "AZ07"]"#;
 const ZONES: &str = "[\"AZ05\", \"AZ06\", \"AZ07\"]";
 const RANGE: &str = "\"10.20.0.0/22\"";
 /// A place in `network` for one attribute more.
@@ -131,6 +135,38 @@ const CASES: &[Case] = &[
         "endpoint", &["10.20.0.21", "https://10.20.0.20:6443", "external"]),
     error(CLUSTER, "  api = { strategy = \"external\" }\n  infrastructure =", "needs an endpoint", "api",
         &["load balancer"]),
+    error(KIND, "  identifier = \"alpha\"\n  topology = \"devtest\"\n  zones = [\"AZ05\"]", "identifier does not fit the topology",
+        "identifier", &["\"alpha\"", "exactly 6 lower-case letters"]),
+    error(KIND, "  identifier = \"alphat\"\n  topology = \"devtest\"\n  zones = [\"AZ05\", \"AZ06\", \"AZ07\"]",
+        "number of zones does not fit the topology", "zones", &["3 zones", "one zone"]),
+    error(NETWORK, "    service_cidr = \"10.16.0.0/12\"\n    gateway     =", "service network overlaps the node network",
+        "service_cidr", &["10.16.0.0/12", "10.20.0.0/22"]),
+    error(NETWORK, "    metallb = { internal_range = \"10.20.1.1-10.20.1.200\" }\n    gateway     =",
+        "load balancer ranges overlap", "metallb", &["10.20.1.200", "disjoint"]),
+    error(CLUSTER, "  storage = { ceph_gb_per_node = 50000 }\n  infrastructure =", "is out of range", "ceph_gb_per_node",
+        &["50000", "44000"]),
+    error(CLUSTER, "  storage = { node = { vcpu = 8 } }\n  infrastructure =", "is out of range", "vcpu", &["8", "12 to 112"]),
+    error(CLUSTER, "  storage = { node = { memory_gib = 16 } }\n  infrastructure =", "is out of range", "memory_gib",
+        &["16", "24 to 1536"]),
+    error(CLUSTER, "  storage = { node = { os_disk_gb = 40 } }\n  infrastructure =", "is out of range", "os_disk_gb",
+        &["40", "64"]),
+    error(POOL, "  size    = 251", "number of workers is out of range", "size", &["251", "250"]),
+    error(POOL, "  size    = 3\n  vcpu = 113", "is out of range", "vcpu", &["113", "12 to 112"]),
+    error(POOL, "  size    = 3\n  memory_gib = 16", "is out of range", "memory_gib", &["16", "24 to 1536"]),
+    Case {
+        warning: true,
+        ..error(KIND, "  identifier = \"alphat\"\n  topology = \"devtest\"\n  zones = [\"AZ05\", \"AZ06\"]",
+            "a second zone brings no availability", "zones", &["AZ05, AZ06", "one zone"])
+    },
+    Case {
+        warning: true,
+        ..error(ZONES, "[\"AZ05\", \"AZ06\", \"AZ09\"]", "zone is not known for this region", "zones", &["\"AZ09\"", "AZ07"])
+    },
+    Case {
+        warning: true,
+        ..error(CLUSTER, "  storage = { ceph_gb_per_node = 10000 }\n  infrastructure =",
+            "memory of the storage nodes is small", "storage", &["24 GiB for 10000 GB", "128 GiB"])
+    },
     error(POOL, "  size    = 3\n  min_size = 4", "min_size is above size", "min_size", &["4", "3"]),
     error(POOL, "  size    = 3\n  vcpu = 8", "is out of range", "vcpu", &["8", "12 to 112"]),
     error(POOL, "  size    = 3\n  memory_gib = 2048", "is out of range", "memory_gib", &["2048", "24 to 1536"]),
@@ -262,6 +298,83 @@ async fn the_limits_of_a_topology_speak_at_plan() -> Result {
         ],
     );
     Ok(())
+}
+
+/// What the offering leaves out is known at plan, from the cluster's handle.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_addon_outside_the_offering_is_refused_at_plan() -> Result {
+    let bench = Bench::start().await?;
+    let text = GOOD
+        .replace(CLUSTER, "  offering = \"core\"\n  infrastructure =")
+        .replace("\"metallb\"", "\"kyverno\"");
+    bench.terraform.write("main.tf", &text)?;
+    bench.terraform.init().await?;
+    let refused = bench.terraform.plan().await?.expect_code(1)?.words();
+    expect(
+        &refused,
+        &["add-on is not part of the offering", "kyverno", "core"],
+    );
+    Ok(())
+}
+
+/// Changes that replace a cluster are named in its plan; others that nothing can make in place are refused.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replacement_is_named_and_what_cannot_change_is_refused() -> Result {
+    const CLUSTER: &str = "managedk8s_cluster.dev";
+    const PLACE: &str = "    gateway ";
+    let bench = Bench::with_example("devtest").await?;
+    bench.apply().await?;
+    let before = bench.inventory().await?;
+    for (from, to, path) in [
+        ("\"alphat\"", "\"betaaa\"", "[\"identifier\"]"),
+        (
+            PLACE,
+            "    pod_cidr = \"10.243.0.0/16\"\n    gateway ",
+            "[\"network\",\"pod_cidr\"]",
+        ),
+        (
+            PLACE,
+            "    service_cidr = \"10.112.0.0/12\"\n    gateway ",
+            "[\"network\",\"service_cidr\"]",
+        ),
+    ] {
+        bench.edit("main.tf", from, to)?;
+        let plan = bench.saved_plan("replacing").await?;
+        let changes = plan["resource_changes"].as_array();
+        let change = changes
+            .into_iter()
+            .flatten()
+            .find(|change| change["address"] == CLUSTER)
+            .ok_or("no change")?;
+        let actions = &change["change"]["actions"];
+        assert_eq!(*actions, serde_json::json!(["delete", "create"]), "{path}");
+        let paths = change["change"]["replace_paths"].to_string();
+        assert!(paths.contains(path), "{path}: {paths}");
+        bench.edit("main.tf", to, from)?;
+    }
+    for (from, to, told) in [
+        (
+            PLACE,
+            "    public_zone = \"k8s.example.org\"\n    gateway ",
+            "network.public_zone",
+        ),
+        (
+            "\"cluster-vlan\"",
+            "\"other-vlan\"",
+            "infrastructure.network",
+        ),
+        ("\"1.13.9\"", "\"1.13.8\"", "talos_version"),
+    ] {
+        bench.edit("main.tf", from, to)?;
+        let refused = bench.terraform.plan().await?.expect_code(1)?.words();
+        assert!(
+            refused.contains(told) || refused.contains("cannot be changed"),
+            "{told}: {refused}"
+        );
+        bench.edit("main.tf", to, from)?;
+    }
+    assert_unchanged(&bench, &before).await?;
+    bench.expect_empty_plan().await
 }
 
 /// Machines, disks, tags and addresses are the same as before.

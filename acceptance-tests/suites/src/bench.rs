@@ -48,6 +48,22 @@ impl Bench {
         Self::start_in(folder, &["--state", &state]).await
     }
 
+    /// The same with the real control plane in the place of the built-in Kubernetes API. `None`, with a line that says
+    /// so, where `MANAGEDK8S_KUBERNETES_ORACLES` is not set.
+    ///
+    /// # Errors
+    ///
+    /// What the harness cannot do.
+    pub async fn start_real() -> Result<Option<Self>> {
+        let Some(oracles) = crate::oracles() else {
+            return Ok(None);
+        };
+        let oracles = oracles.display().to_string();
+        let folder = tempfile::tempdir()?;
+        let arguments = ["--kubernetes", "real", "--oracles", &oracles];
+        Self::start_in(folder, &arguments).await.map(Some)
+    }
+
     async fn start_in(folder: TempDir, more: &[&str]) -> Result<Self> {
         let binaries = Binaries::find()?;
         let arguments = ["--profile", "fast"]

@@ -7,4 +7,4 @@ mod tools;
 
 pub use bench::{Bench, Result};
 pub use shop::{SHOP, shop, shop_of};
-pub use tools::Tools;
+pub use tools::{Tools, oracles};

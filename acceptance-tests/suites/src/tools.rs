@@ -95,6 +95,15 @@ impl Tools {
     }
 }
 
+/// The folder of the real control plane's programs. `None`, with a line that says so, where it is not told.
+pub fn oracles() -> Option<PathBuf> {
+    let folder = std::env::var_os("MANAGEDK8S_KUBERNETES_ORACLES");
+    if folder.is_none() {
+        skipped("MANAGEDK8S_KUBERNETES_ORACLES is not set (acceptance-tests/run sets it)");
+    }
+    folder.map(PathBuf::from)
+}
+
 /// A test that leaves something out says so where people look.
 fn skipped(why: &str) {
     eprintln!("PART SKIPPED: {why}");

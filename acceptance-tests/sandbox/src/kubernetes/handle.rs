@@ -16,7 +16,7 @@ use super::route::{self, Route};
 use super::selector::{Fields, Labels};
 use super::server::Body;
 use super::shape::Shapes;
-use super::status::Status;
+use super::status::{Cause, Status};
 use super::store::Store;
 use super::value::{members, name, namespace, text};
 use super::watch::{self, Scope, Watch};
@@ -229,12 +229,7 @@ impl ApiServer {
     }
 
     fn watch(&self, call: &Call) -> Result<Response<Body>, Status> {
-        let from = match call.query("resourceVersion") {
-            "" => None,
-            version => Some(version.parse::<u64>().map_err(|_| {
-                Status::bad_request(format!("invalid resource version \"{version}\""))
-            })?),
-        };
+        let from = asked_version(call)?;
         let timeout = call.query("timeoutSeconds").parse().unwrap_or(2700);
         let watch = Watch {
             scope: call.scope()?,
@@ -328,11 +323,32 @@ fn manager(call: &Call, request: &Request) -> String {
     }
 }
 
+/// The version that a list or a watch begins with.
+fn asked_version(call: &Call) -> Result<Option<u64>, Status> {
+    match call.query("resourceVersion") {
+        "" => Ok(None),
+        version => version
+            .parse()
+            .map(Some)
+            .map_err(|_| Status::bad_request(format!("invalid resource version \"{version}\""))),
+    }
+}
+
 fn list(store: &Store, call: &Call) -> Result<Response<Body>, Status> {
     use base64::Engine as _;
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
     let scope = call.scope()?;
+    if asked_version(call)?.is_none() && !call.query("resourceVersionMatch").is_empty() {
+        let cause = Cause {
+            reason: "FieldValueForbidden",
+            message:
+                "Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided"
+                    .to_owned(),
+            field: "resourceVersionMatch".to_owned(),
+        };
+        return Err(Status::invalid("meta.k8s.io", "ListOptions", "", &[cause]));
+    }
     let limit: usize = call.query("limit").parse().unwrap_or(0);
     let mut version = store.version();
     let mut after: Option<(String, String)> = None;
@@ -487,6 +503,19 @@ fn applied(
     members(&mut merged["metadata"]).remove("resourceVersion");
     match old {
         None if call.subresource.is_empty() => {
+            let uid = text(&merged["metadata"]["uid"]);
+            if !uid.is_empty() {
+                // Whoever names an identity means an object that was there.
+                let why = format!(
+                    "uid mismatch: the provided object specified uid {uid}, and no existing object was found"
+                );
+                return Err(Status::conflict(
+                    &call.resource.group,
+                    &call.resource.plural,
+                    name(&merged),
+                    &why,
+                ));
+            }
             let created = write::create(store, &call.resource, merged, &options)?;
             Ok(call.show(StatusCode::CREATED, &created))
         }

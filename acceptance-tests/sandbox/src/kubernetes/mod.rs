@@ -8,6 +8,7 @@
 //!
 //! [`real`] is the other kind: the true control plane, as processes. [`ControlPlane`] is either.
 
+pub mod alone;
 mod answer;
 mod api;
 mod apply;

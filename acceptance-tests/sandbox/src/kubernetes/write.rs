@@ -82,6 +82,16 @@ pub(super) fn conform(
             }
         }
     }
+    if resource.kind == "Lease" {
+        for field in ["acquireTime", "renewTime"] {
+            let time = text(&object["spec"][field]);
+            if !time.is_empty() && time.parse::<jiff::Timestamp>().is_err() {
+                return Err(Status::bad_request(format!(
+                    "Lease in version \"v1\" cannot be handled as a Lease: parsing time \"{time}\" as \"2006-01-02T15:04:05.000000Z07:00\""
+                )));
+            }
+        }
+    }
     let flat = !object["spec"].is_null() && !object["spec"].is_object();
     if flat && !resource.custom {
         return Err(Status::bad_request("spec is not an object"));

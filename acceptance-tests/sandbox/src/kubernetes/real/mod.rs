@@ -11,6 +11,8 @@
 //!   seconds, and pods leave lost nodes after seconds, not five minutes. Flags of the configuration go before.
 //! - Kubelets come with the bootstrap token of their configuration, get a certificate by the real signing flow and
 //!   register as `system:node:NAME`. From there kwok plays them while the machine is up ([`machines`]).
+//! - No container runs: webhooks are not called, aggregated APIs are unavailable, logs and exec have nothing behind
+//!   them.
 //! - Requests do not pass the gate: faults of the Kubernetes surface work on the built-in API only.
 
 mod client;

@@ -78,6 +78,9 @@ impl Spec {
             object.to_string()
         };
         let plugins = json!({ "plugins": self.admission });
+        let nowhere = json!({ "egressSelections": [{ "name": "cluster", "connection": {
+            "proxyProtocol": "HTTPConnect", "transport": { "uds": { "udsName": "/nowhere" } },
+        } }] });
         let mut files = vec![
             (
                 "admission.json",
@@ -88,6 +91,14 @@ impl Spec {
                 ),
             ),
             ("audit.json", self.audit.to_string()),
+            (
+                "egress.json",
+                kind(
+                    "apiserver.k8s.io/v1beta1",
+                    "EgressSelectorConfiguration",
+                    &nowhere,
+                ),
+            ),
             (
                 "encryption.json",
                 kind(
@@ -129,6 +140,13 @@ impl Spec {
     pub(super) fn api_server(&self, folder: &Path, address: Ipv4Addr) -> Vec<String> {
         let file = |name: &str| at(folder, name);
         let mut flags: Vec<(&str, String)> = vec![
+            // No container runs, so nobody answers webhooks; and nothing may be dialled at a pod's or a Service's address,
+            // which somebody else has on this machine's network.
+            (
+                "disable-admission-plugins",
+                "MutatingAdmissionWebhook,ValidatingAdmissionWebhook".into(),
+            ),
+            ("egress-selector-config-file", file("egress.json")),
             ("embedded-etcd", file("etcd")),
             ("embedded-etcd-listen", format!("https://{address}:2379")),
             ("etcd-cafile", file("etcd-ca.crt")),

@@ -4,95 +4,100 @@
 use std::future::Future;
 use std::pin::Pin;
 
+use futures::FutureExt as _;
 use serde_json::{Value, json};
 
 use super::bed::{Bed, RealBed, Target};
+use super::promises;
 use crate::kubernetes::value::{array, deleting, is_true, name, text};
 
 type Promise = for<'a> fn(&'a Target, &'a str) -> Pin<Box<dyn Future<Output = ()> + 'a>>;
 
-/// What is promised, and whether it needs nodes that run pods.
-const PROMISES: &[(&str, bool, Promise)] = &[
-    ("discovery", false, |t, n| Box::pin(discovery(t, n))),
-    ("identity-of-objects", false, |t, n| {
-        Box::pin(identity(t, n))
-    }),
-    ("optimistic-locks", false, |t, n| Box::pin(locks(t, n))),
-    ("lists", false, |t, n| Box::pin(lists(t, n))),
-    ("watches", false, |t, n| Box::pin(watches(t, n))),
-    ("patches", false, |t, n| Box::pin(patches(t, n))),
-    ("server-side-apply", false, |t, n| {
+/// What is promised.
+const PROMISES: &[(&str, Promise)] = &[
+    ("discovery", |t, n| Box::pin(discovery(t, n))),
+    ("identity-of-objects", |t, n| Box::pin(identity(t, n))),
+    ("optimistic-locks", |t, n| Box::pin(locks(t, n))),
+    ("lists", |t, n| Box::pin(lists(t, n))),
+    ("watches", |t, n| Box::pin(watches(t, n))),
+    ("patches", |t, n| Box::pin(patches(t, n))),
+    ("server-side-apply", |t, n| {
         Box::pin(server_side_apply(t, n))
     }),
-    ("dry-run", false, |t, n| Box::pin(dry_run(t, n))),
-    ("custom-kinds", false, |t, n| Box::pin(custom_kinds(t, n))),
-    ("refusals", false, |t, n| Box::pin(refusals(t, n))),
-    ("finalizers", false, |t, n| Box::pin(finalizers(t, n))),
-    ("owners", false, |t, n| Box::pin(owners(t, n))),
-    ("namespaces", false, |t, n| Box::pin(namespaces(t, n))),
-    ("tables", false, |t, n| Box::pin(tables(t, n))),
-    ("reviews", false, |t, n| Box::pin(reviews(t, n))),
-    ("secrets-and-services", false, |t, n| {
+    ("dry-run", |t, n| Box::pin(dry_run(t, n))),
+    ("custom-kinds", |t, n| Box::pin(custom_kinds(t, n))),
+    ("refusals", |t, n| Box::pin(refusals(t, n))),
+    ("finalizers", |t, n| Box::pin(finalizers(t, n))),
+    ("owners", |t, n| Box::pin(owners(t, n))),
+    ("namespaces", |t, n| Box::pin(namespaces(t, n))),
+    ("tables", |t, n| Box::pin(tables(t, n))),
+    ("reviews", |t, n| Box::pin(reviews(t, n))),
+    ("versions", |t, n| Box::pin(promises::versions(t, n))),
+    ("leases", |t, n| Box::pin(promises::leases(t, n))),
+    ("ownership", |t, n| Box::pin(promises::ownership(t, n))),
+    ("collections", |t, n| Box::pin(promises::collections(t, n))),
+    ("columns", |t, n| Box::pin(promises::columns(t, n))),
+    ("nodes", |t, n| Box::pin(promises::nodes(t, n))),
+    ("secrets-and-services", |t, n| {
         Box::pin(secrets_and_services(t, n))
     }),
-    ("deployments", true, |t, n| Box::pin(deployments(t, n))),
-    ("stateful-sets-and-jobs", true, |t, n| {
+    ("deployments", |t, n| Box::pin(deployments(t, n))),
+    ("stateful-sets-and-jobs", |t, n| {
         Box::pin(stateful_sets_and_jobs(t, n))
     }),
-    ("evictions", true, |t, n| Box::pin(evictions(t, n))),
+    ("evictions", |t, n| Box::pin(evictions(t, n))),
 ];
 
-const JSON: &str = "application/json";
-const MERGE: &str = "application/merge-patch+json";
-const APPLY: &str = "application/apply-patch+yaml";
+pub(super) const JSON: &str = "application/json";
+pub(super) const MERGE: &str = "application/merge-patch+json";
+pub(super) const APPLY: &str = "application/apply-patch+yaml";
 
-async fn keep(target: &Target, pods: bool) {
-    for (promise, needs_pods, run) in PROMISES {
-        if *needs_pods && !pods {
-            continue;
+/// Runs all of them, also after one that failed, so that a run tells every difference.
+async fn keep(target: &Target) {
+    let mut broken = Vec::new();
+    for (promise, run) in PROMISES {
+        let kept = std::panic::AssertUnwindSafe(async {
+            let space = format!("promise-{promise}");
+            let object =
+                json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": space } });
+            let (code, answer) = target
+                .send("POST", "/api/v1/namespaces", JSON, &object)
+                .await;
+            assert_eq!(code, 201, "{answer}");
+            let account = format!("/api/v1/namespaces/{space}/serviceaccounts/default");
+            target
+                .until(&account, |seen| seen["kind"] == "ServiceAccount")
+                .await;
+            run(target, &space).await;
+            let path = format!("/api/v1/namespaces/{space}");
+            target.send("DELETE", &path, JSON, &Value::Null).await;
+        });
+        if kept.catch_unwind().await.is_err() {
+            broken.push(*promise);
         }
-        let space = format!("promise-{promise}");
-        let object =
-            json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": space } });
-        let (code, answer) = target
-            .send("POST", "/api/v1/namespaces", JSON, &object)
-            .await;
-        assert_eq!(code, 201, "{answer}");
-        let account = format!("/api/v1/namespaces/{space}/serviceaccounts/default");
-        target
-            .until(&account, |seen| seen["kind"] == "ServiceAccount")
-            .await;
-        run(target, &space).await;
-        target
-            .send(
-                "DELETE",
-                &format!("/api/v1/namespaces/{space}"),
-                JSON,
-                &Value::Null,
-            )
-            .await;
     }
+    assert!(broken.is_empty(), "not kept: {}", broken.join(", "));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn our_server_keeps_its_promises() {
     let bed = Bed::with_nodes().await;
-    keep(&bed, true).await;
+    keep(&bed).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_real_server_keeps_them_too() {
     if let Some(bed) = RealBed::with_nodes().await {
-        keep(&bed, true).await;
+        keep(&bed).await;
         bed.end().await;
     }
 }
 
-fn config_map(name: &str, data: Value) -> Value {
+pub(super) fn config_map(name: &str, data: Value) -> Value {
     json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": name }, "data": data })
 }
 
-fn maps(space: &str) -> String {
+pub(super) fn maps(space: &str) -> String {
     format!("/api/v1/namespaces/{space}/configmaps")
 }
 
@@ -234,7 +239,7 @@ async fn lists(target: &Target, space: &str) {
 }
 
 /// Reads lines of a watch until there are `count`.
-async fn read(target: &Target, path: &str, count: usize) -> Vec<Value> {
+pub(super) async fn read(target: &Target, path: &str, count: usize) -> Vec<Value> {
     let mut response = target
         .client
         .get(format!("{}{path}", target.url))
@@ -610,7 +615,7 @@ async fn custom_kinds(target: &Target, space: &str) {
             seen["code"] == 404
         })
         .await;
-    target.until(&path, |seen| seen["code"] == 404).await;
+    target.until_gone(&path).await;
 }
 
 fn deployment(name: &str, replicas: u32) -> Value {

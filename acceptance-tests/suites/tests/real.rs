@@ -35,7 +35,7 @@ async fn until(
 }
 
 /// A Deployment that allows one of its pods to be away.
-const GUARDED: &str = r#"
+const GUARDED: &str = "
 apiVersion: apps/v1
 kind: Deployment
 metadata: { name: shop }
@@ -53,7 +53,7 @@ metadata: { name: shop }
 spec:
   maxUnavailable: 1
   selector: { matchLabels: { app: shop } }
-"#;
+";
 
 /// Nodes as kubelets of that name register them, with what the configuration says.
 fn expect_nodes(nodes: &Value, names: &[&str]) {

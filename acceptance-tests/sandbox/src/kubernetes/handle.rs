@@ -80,11 +80,13 @@ impl Call {
             fields.push_str("metadata.name=");
             fields.push_str(name);
         }
+        let fields = Fields::parse(&fields)?;
+        fields.check(&self.resource.kind)?;
         Ok(Scope {
             resource: self.resource.clone(),
             namespace: self.namespace.clone(),
             labels: Labels::parse(self.query("labelSelector"))?,
-            fields: Fields::parse(&fields)?,
+            fields,
         })
     }
 
@@ -397,7 +399,7 @@ fn create(store: &mut Store, call: &Call) -> Result<Response<Body>, Status> {
         &mut object,
     )?;
     if !text(&object["metadata"]["resourceVersion"]).is_empty() {
-        return Err(Status::bad_request(
+        return Err(Status::internal(
             "resourceVersion should not be set on objects to be created",
         ));
     }

@@ -17,6 +17,22 @@ enum Requirement {
     Absent(String),
 }
 
+impl Requirement {
+    /// Whether its values can be values of labels.
+    fn sound(&self) -> bool {
+        let fits = |value: &String| {
+            value.len() <= 63
+                && value
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+        };
+        match self {
+            Self::In(_, values) | Self::NotIn(_, values) => values.iter().all(fits),
+            Self::Exists(_) | Self::Absent(_) => true,
+        }
+    }
+}
+
 impl Labels {
     /// Parses the text of `labelSelector`: `a=b,c!=d,e in (f,g),h notin (i),j,!k`.
     pub fn parse(query: &str) -> Result<Self, Status> {
@@ -26,7 +42,8 @@ impl Labels {
             if part.is_empty() {
                 continue;
             }
-            requirements.push(requirement(part).ok_or_else(|| {
+            let parsed = requirement(part).filter(Requirement::sound);
+            requirements.push(parsed.ok_or_else(|| {
                 Status::bad_request(format!("unable to parse requirement: {part}"))
             })?);
         }
@@ -149,6 +166,42 @@ impl Fields {
             terms.push((path.to_owned(), equal, value.to_owned()));
         }
         Ok(Self(terms))
+    }
+
+    /// Refuses fields that the kind cannot be selected by.
+    pub fn check(&self, kind: &str) -> Result<(), Status> {
+        let own: &[&str] = match kind {
+            "Pod" => &[
+                "spec.nodeName",
+                "spec.restartPolicy",
+                "spec.schedulerName",
+                "spec.serviceAccountName",
+                "spec.hostNetwork",
+                "status.phase",
+                "status.podIP",
+                "status.podIPs",
+                "status.nominatedNodeName",
+            ],
+            "Node" => &["spec.unschedulable"],
+            "Namespace" => &["status.phase"],
+            "Secret" => &["type"],
+            "Job" => &["status.successful"],
+            "ReplicaSet" => &["status.replicas"],
+            "CertificateSigningRequest" => &["spec.signerName"],
+            "Event" => &["reason", "reportingComponent", "source", "type"],
+            _ => &[],
+        };
+        let fits = |path: &str| {
+            matches!(path, "metadata.name" | "metadata.namespace")
+                || own.contains(&path)
+                || kind == "Event" && path.starts_with("involvedObject.")
+        };
+        match self.0.iter().find(|(path, _, _)| !fits(path)) {
+            Some((path, _, _)) => Err(Status::bad_request(format!(
+                "field label not supported: {path}"
+            ))),
+            None => Ok(()),
+        }
     }
 
     /// True when the object is selected. A missing field is an empty one.

@@ -156,6 +156,16 @@ impl Status {
         )
     }
 
+    /// What the real server does not expect either.
+    pub fn internal(message: impl Into<String>) -> Self {
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "",
+            message.into(),
+            json!({}),
+        )
+    }
+
     pub fn bad_request(message: impl Into<String>) -> Self {
         Self::new(
             StatusCode::BAD_REQUEST,

@@ -101,7 +101,7 @@ impl Bed {
             gate: alone.settings.gate.clone(),
             target: target(&alone),
             folder: tempfile::tempdir().expect("the temporary folder is writable"),
-            alone: alone,
+            alone,
         };
         for (name, user, group) in [
             ("reader", "reader", "readers"),

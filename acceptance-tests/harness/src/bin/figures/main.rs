@@ -3,12 +3,14 @@
 //! Counts and sizes are exact; times are only worth the ratios between rows of one run.
 
 mod addons;
+mod charts;
 mod framework;
 mod life;
 mod start;
 mod table;
 
 use std::error::Error;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -29,6 +31,10 @@ struct Options {
     /// Measure the debug build, which is quicker to make and slower to run
     #[arg(long)]
     debug: bool,
+    /// Render the heaviest charts below this folder beside the real helm (`MANAGEDK8S_HELM`, else the path's);
+    /// the sandbox's own charts without it
+    #[arg(long, value_name = "DIR")]
+    charts: Option<PathBuf>,
 }
 
 /// A part of the table.
@@ -42,6 +48,8 @@ enum Part {
     Life,
     /// A plan of many add-ons.
     Addons,
+    /// Charts beside the real helm.
+    Charts,
 }
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -88,6 +96,11 @@ async fn run(options: &Options) -> Result<()> {
     if wanted(Part::Addons) {
         eprintln!("thirty add-ons on the sandbox ...");
         addons::measure(&binaries, &mut table).await?;
+    }
+    if wanted(Part::Charts) {
+        eprintln!("rendering charts beside helm ...");
+        let own = || repository().join("acceptance-tests/sandbox/charts");
+        charts::measure(&options.charts.clone().unwrap_or_else(own), &mut table)?;
     }
     let command = if options.debug {
         "cargo figures --debug"

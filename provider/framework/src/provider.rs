@@ -61,8 +61,8 @@ pub struct ConfigureRequest {
 pub struct ConfigureResponse {
     /// Something in the block is unknown, so that nothing remote can be asked. Resources go on being planned by their
     /// own hooks, and ephemeral resources opened. A refresh keeps the state, with one warning. What cannot do without an
-    /// answer (data sources, imports, actions) is put off if the caller allows that; otherwise the handler is called,
-    /// and says what it misses.
+    /// answer (data sources, imports, actions) is put off if the caller allows that; otherwise an import is refused, and
+    /// the other handlers are called and say what they miss.
     pub unready: bool,
     /// Messages; errors make terraform stop.
     pub diagnostics: Diagnostics,

@@ -1,5 +1,7 @@
 //! ImportResourceState.
 
+use std::sync::atomic::Ordering;
+
 use proto_plugin::tfplugin6 as wire;
 
 use super::Server;
@@ -28,6 +30,14 @@ impl<P: Provider> Server<P> {
                 deferred: Some(deferred),
                 ..Default::default()
             });
+        }
+        // A handler may need no answer to take an id apart, but the refresh that follows an import does.
+        if self.session.unready.load(Ordering::Acquire) {
+            return Err(Diagnostics::one_error(
+                "provider configuration is not known yet",
+                "Something in the provider block is known only after another object was applied, and an import needs an \
+                 answer. Apply that object first, for example with -target.",
+            ));
         }
         let mut response = ImportResponse {
             identity: identity.clone(),

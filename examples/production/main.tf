@@ -147,10 +147,10 @@ resource "managedk8s_addon" "podinfo" {
     value = "podinfo.example.com"
     type  = "string"
   }]
-  values_wo = { redis = { password = ephemeral.managedk8s_generated_password.redis.result } }
+  values_wo = { redis = { password = ephemeral.managedk8s_generated_password.redis.password } }
   set_wo = [{
     name  = "admin.token"
-    value = ephemeral.managedk8s_generated_password.redis.result
+    value = ephemeral.managedk8s_generated_password.redis.password
     type  = "literal"
   }]
   values_wo_version = 1

@@ -20,7 +20,7 @@ resource "managedk8s_addon" "shop" {
   set = [{ name = "ingress.hosts[0]", value = "shop.example.com" }]
 
   # Neither in state nor in plans nor in logs. Raise the version to have a change applied.
-  values_wo         = { database = { password = ephemeral.managedk8s_generated_password.database.result } }
+  values_wo         = { database = { password = ephemeral.managedk8s_generated_password.database.password } }
   values_wo_version = 1
 
   # Goes back to the last good revision when an upgrade fails.

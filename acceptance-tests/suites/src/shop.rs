@@ -141,7 +141,7 @@ impl Bench {
                 .unwrap_or_default()
                 .to_string_lossy()
                 .into_owned();
-            if path.is_file() && !name.ends_with(".tf") {
+            if path.is_file() && path.extension().is_none_or(|extension| extension != "tf") {
                 places.push((name, std::fs::read(&path)?));
             }
         }

@@ -74,7 +74,8 @@ impl Charts {
                     keyring: access.keyring,
                     ..request(source)
                 };
-                let fetched = self.fetcher.fetch(&request, cancel).await?;
+                // Boxed: the future of a whole download would make every caller's large.
+                let fetched = Box::pin(self.fetcher.fetch(&request, cancel)).await?;
                 Ok(FetchedChart {
                     chart: fetched.chart,
                     digest: fetched.digest,

@@ -72,7 +72,7 @@ impl NewFile {
         }
         let sha256 = self.hash.clone().finalize();
         Ok(Written {
-            sha256: sha256.iter().map(|byte| format!("{byte:02x}")).collect(),
+            sha256: hex::encode(sha256),
         })
     }
 }

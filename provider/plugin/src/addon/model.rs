@@ -133,9 +133,9 @@ fn text(value: &Value<String>) -> Option<&str> {
 }
 
 /// A switch that is not set is as by default; `None` while it is not known.
-fn switch(value: &Value<bool>, default: bool) -> Option<bool> {
+fn switch(value: Value<bool>, default: bool) -> Option<bool> {
     match value {
-        Value::Known(flag) => Some(*flag),
+        Value::Known(flag) => Some(flag),
         Value::Null => Some(default),
         Value::Unknown => None,
     }
@@ -256,24 +256,24 @@ impl AddonModel {
         let crds = match self.crds.clone().settled()? {
             None => CrdRules::default(),
             Some(crds) => {
-                let install = switch(&crds.install, true)?;
+                let install = switch(crds.install, true)?;
                 CrdRules {
                     install,
-                    upgrade: install && switch(&crds.upgrade, true)?,
-                    keep: switch(&crds.keep, true)?,
+                    upgrade: install && switch(crds.upgrade, true)?,
+                    keep: switch(crds.keep, true)?,
                 }
             }
         };
-        let kept = self.max_history.clone().settled()?;
+        let kept = self.max_history.settled()?;
         Some(ReleaseOptions {
-            wait_for_jobs: switch(&self.wait_for_jobs, false)?,
-            hooks: switch(&self.hooks, true)?,
-            atomic: switch(&self.atomic, false)?,
-            cleanup_on_fail: switch(&self.cleanup_on_fail, false)?,
-            force_update: switch(&self.force_update, false)?,
-            take_ownership: switch(&self.take_ownership, false)?,
-            create_namespace: switch(&self.create_namespace, true)?,
-            skip_schema_validation: switch(&self.skip_schema_validation, false)?,
+            wait_for_jobs: switch(self.wait_for_jobs, false)?,
+            hooks: switch(self.hooks, true)?,
+            atomic: switch(self.atomic, false)?,
+            cleanup_on_fail: switch(self.cleanup_on_fail, false)?,
+            force_update: switch(self.force_update, false)?,
+            take_ownership: switch(self.take_ownership, false)?,
+            create_namespace: switch(self.create_namespace, true)?,
+            skip_schema_validation: switch(self.skip_schema_validation, false)?,
             max_history: kept.map_or(default.max_history, |kept| {
                 u32::try_from(kept).unwrap_or(default.max_history)
             }),
@@ -290,7 +290,7 @@ impl AddonModel {
         let ignore = drift.ignore.settled()?.unwrap_or_default();
         Some(DriftRules {
             detect: drift.mode.settled()?.as_deref() != Some("ignore"),
-            repair: switch(&drift.repair, true)?,
+            repair: switch(drift.repair, true)?,
             ignore: ignore
                 .into_iter()
                 .map(|rule| {
@@ -332,7 +332,7 @@ impl AddonModel {
         let component = self.component();
         let security = self.pod_security.clone().settled()?;
         let security = security.and_then(|level| PodSecurity::parse(&level).ok());
-        let wait = switch(&self.wait, true)?;
+        let wait = switch(self.wait, true)?;
         let limit = component.map_or(WAIT, |component| {
             Duration::from_mins(u64::from(component.timeout_minutes))
         });

@@ -7,16 +7,14 @@ use serde_json::Value as Json;
 
 use super::values::{inner, json};
 
-fn wrong(place: Path, seen: impl std::fmt::Display) -> Box<Problem> {
-    Box::new(
-        Problem::error(place, "not a patch")
+fn wrong(place: Path, seen: impl std::fmt::Display) -> Problem {
+    Problem::error(place, "not a patch")
             .seen(seen)
             .allowed(
                 "an object { target = { kind, name, ... }, patch = ... }, where the patch is an object (strategic merge), \
                  a list of operations (JSON patch), or YAML of one of them",
             )
-            .next("Correct the patch."),
-    )
+            .next("Correct the patch.")
 }
 
 /// Reads patches; `None` while something in them is not known.
@@ -34,7 +32,7 @@ pub fn patches(value: &Dynamic) -> Checked<Option<Vec<PatchRule>>> {
         return Ok(None);
     }
     let Some(elements) = value.as_elements() else {
-        return Err(wrong(place, format!("a {}", value.kind())));
+        return Err(wrong(place, format!("a {}", value.kind())).into());
     };
     let mut rules = Vec::new();
     for (index, element) in (0..).zip(elements) {
@@ -51,13 +49,13 @@ fn one(element: &Dynamic, place: Path) -> Checked<Option<PatchRule>> {
         return Ok(None);
     }
     let Some(members) = inner(element).as_members() else {
-        return Err(wrong(place, format!("a {}", inner(element).kind())));
+        return Err(wrong(place, format!("a {}", inner(element).kind())).into());
     };
     if let Some(other) = members
         .keys()
         .find(|name| !["target", "patch"].contains(&name.as_str()))
     {
-        return Err(wrong(place, format!("a member {other:?}")));
+        return Err(wrong(place, format!("a member {other:?}")).into());
     }
     let member = |name: &str| {
         members
@@ -68,19 +66,19 @@ fn one(element: &Dynamic, place: Path) -> Checked<Option<PatchRule>> {
     let target = match member("target").map(json) {
         None => PatchTarget::default(),
         Some(target) => serde_json::from_value(target.unwrap_or_default())
-            .map_err(|error| wrong(place.clone().attribute("target"), error))?,
+            .map_err(|error| Box::new(wrong(place.clone().attribute("target"), error)))?,
     };
     let here = place.clone().attribute("patch");
     let patch = match member("patch") {
-        None => return Err(wrong(place, "no patch")),
+        None => return Err(wrong(place, "no patch").into()),
         Some(Dynamic::String(text)) => helm::yaml::decode_one(text.as_bytes())
-            .map_err(|error| wrong(here.clone(), format!("no YAML: {error}")))?,
+            .map_err(|error| Box::new(wrong(here.clone(), format!("no YAML: {error}"))))?,
         Some(other) => json(other).unwrap_or(Json::Null),
     };
     let rule = PatchRule { target, patch };
     match rule.patch() {
         Ok(_) => Ok(Some(rule)),
-        Err(why) => Err(wrong(here, why)),
+        Err(why) => Err(wrong(here, why).into()),
     }
 }
 

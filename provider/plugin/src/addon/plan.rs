@@ -176,10 +176,9 @@ impl Planner<'_> {
         digest: &str,
         diagnostics: &mut Diagnostics,
     ) -> Option<FetchedChart> {
-        let charts = match self.request.data.charts() {
-            Ok(charts) => charts,
-            // A mirror that is not known yet: nothing is asked with a guess.
-            Err(_) => return None,
+        // A mirror that is not known yet: nothing is asked with a guess.
+        let Ok(charts) = self.request.data.charts() else {
+            return None;
         };
         let access = match access(&self.model) {
             Ok(access) => access,
@@ -237,10 +236,10 @@ pub async fn before(
     cancel: &CancellationToken,
 ) -> Before {
     let fallback = |why: String| {
-        let digests = match prior.objects.get::<BTreeMap<String, String>>() {
-            Ok(digests) => digests,
-            Err(_) => BTreeMap::new(),
-        };
+        let digests = prior
+            .objects
+            .get::<BTreeMap<String, String>>()
+            .unwrap_or_default();
         Before::Digests(
             format!(
                 "The objects before this change cannot be rendered, so only their digests are compared: {why}"
@@ -260,9 +259,8 @@ pub async fn before(
             "the state was written by another version of the provider, or imported.".to_owned(),
         );
     }
-    let charts = match data.charts() {
-        Ok(charts) => charts,
-        Err(_) => return fallback("the provider's settings are not known yet.".to_owned()),
+    let Ok(charts) = data.charts() else {
+        return fallback("the provider's settings are not known yet.".to_owned());
     };
     let digest = &desired.chart_digest;
     let chart = match charts.get(&desired.source, digest, access, cancel).await {

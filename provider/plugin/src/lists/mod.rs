@@ -157,7 +157,7 @@ fn unfinished(cluster: &FoundCluster) -> Diagnostics {
 /// One object that cannot be read must not end the whole query.
 fn as_warnings(errors: Diagnostics) -> Diagnostics {
     let mut warnings = Diagnostics::new();
-    for one in errors.iter() {
+    for one in &errors {
         warnings.warning(one.summary.clone(), one.detail.clone());
     }
     warnings

@@ -225,7 +225,7 @@ async fn counted(corner: &Path, kind: &str, config: &serde_json::Value, plans: u
     }
     let process = core.process.take().ok_or("no process")?;
     drop(core);
-    let (_, said, _) = process.shutdown_within(Duration::from_secs(60)).await?;
+    let (_, said, _) = process.shutdown_within(Duration::from_mins(1)).await?;
     let line = said.lines().find_map(|line| line.split_once("Collected :"));
     let (_, count) = line.ok_or_else(|| format!("no count in:\n{said}"))?;
     Ok(count.trim().parse()?)

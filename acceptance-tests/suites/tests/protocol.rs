@@ -264,12 +264,13 @@ async fn lists_stop_at_the_limit_and_survive_a_cluster_that_does_not_answer() ->
     let (found, warnings) = world.list(CLUSTER, json!({}), whole).await?;
     assert_eq!(found.len(), 2);
     assert_eq!(Some(&found[0].identity), first.identity.as_ref());
-    assert_eq!(found[0].resource, Value::Null, "it cannot be read");
+    // What its machines show, and that the rest could not be read.
+    let shown = found[0].resource.to_json();
+    assert_eq!(shown["identifier"], "devone");
+    let drift = shown["drift"].as_object();
+    assert!(drift.is_some_and(|drift| !drift.is_empty()), "{shown}");
     assert_ne!(found[1].resource, Value::Null);
-    assert!(
-        !warnings.is_empty() && warnings.iter().all(|one| !one.error),
-        "{warnings:?}"
-    );
+    assert!(warnings.iter().all(|one| !one.error), "{warnings:?}");
     let (found, warnings) = world.list(ADDON, json!({}), whole).await?;
     assert!(found.is_empty());
     assert!(!warnings.is_empty());
@@ -494,7 +495,6 @@ async fn functions_run_on_a_provider_that_is_not_configured() -> Result {
             "{name} answers differently"
         );
     }
-    assert_eq!(core.schemas.functions.len(), 8);
     let refused = core
         .function(
             "address_plan",

@@ -17,7 +17,7 @@ use transport::{CancellationToken, or_cancelled};
 use crate::Client;
 
 /// A view of a cluster that answers reads from lists: the first read of a kind lists all of it, the
-/// others are answered from memory. A list is used until it is `max_age` old or the client sends a
+/// others are answered from memory, but an object that the list lacks is asked for itself. A list is used until it is `max_age` old or the client sends a
 /// write. Writes go straight through.
 #[derive(Clone)]
 pub struct Snapshot(Arc<Inner>);

@@ -622,6 +622,12 @@ async fn a_snapshot_lists_each_kind_once_until_a_write() {
                 json!({"items": [secret("a", "x"), secret("b", "x"), secret("b", "y")]}),
             );
         }
+        if call.line.starts_with("GET /api/v1/namespaces/a/secrets/y") {
+            return (
+                404,
+                json!({"kind": "Status", "code": 404, "reason": "NotFound"}),
+            );
+        }
         (200, json!({"items": []}))
     })
     .await;
@@ -636,7 +642,8 @@ async fn a_snapshot_lists_each_kind_once_until_a_write() {
             .is_some()
     };
     assert!(get("a", "x").await && get("b", "y").await && !get("a", "y").await);
-    assert_eq!(bench.lines().len(), 1);
+    // Absence from the list is confirmed by the object's own answer.
+    assert_eq!(bench.lines().len(), 2);
     let releases = async |name: &str| {
         let query = ListQuery {
             api_version: "v1".into(),
@@ -654,10 +661,10 @@ async fn a_snapshot_lists_each_kind_once_until_a_write() {
         ),
         (1, 1, 0)
     );
-    assert_eq!(bench.lines().len(), 2);
+    assert_eq!(bench.lines().len(), 3);
     client.delete_node("n", cancel).await.expect("success");
     assert_eq!(releases("x").await, 1);
-    assert_eq!(bench.lines().len(), 4);
+    assert_eq!(bench.lines().len(), 5);
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ use super::kubernetes::{KubernetesDoor, call, helm_fault, ours};
 use super::releases::OWNER;
 use crate::addon::{CrdRules, DesiredAddon, ReleaseSeen, post_render};
 use crate::error::Fault;
-use crate::ports::{Deployment, Look};
+use crate::ports::{Deployment, Kubernetes as _, Look};
 
 /// The label of a release's record that tells an outdated one.
 const FINGERPRINT: &str = "managedk8s-fingerprint";
@@ -29,7 +29,7 @@ const DEFINITION_GONE: Duration = Duration::from_mins(1);
 #[derive(Default)]
 struct Compared {
     changed: BTreeMap<String, String>,
-    unready: BTreeMap<String, String>,
+    unready: BTreeMap<ObjectRef, String>,
 }
 
 impl KubernetesDoor {
@@ -53,11 +53,12 @@ impl KubernetesDoor {
             return Ok(ReleaseSeen::Absent);
         };
         let deployed = release.info.status == Status::Deployed;
-        let compared = if deployed && (look.drift.detect || look.health) {
+        let mut compared = if deployed && (look.drift.detect || look.health) {
             compare(releases, &release, look, cancel).await?
         } else {
             Compared::default()
         };
+        self.leave_lost_nodes(&mut compared.unready, cancel).await?;
         let label = |key: &str| release.labels.get(key).cloned().unwrap_or_default();
         Ok(ReleaseSeen::Present {
             version: release.chart.metadata.version.clone(),
@@ -66,8 +67,39 @@ impl KubernetesDoor {
             app_version: release.chart.metadata.app_version.clone(),
             deployed,
             changed: compared.changed,
-            unready: compared.unready,
+            unready: compared
+                .unready
+                .into_iter()
+                .map(|(object, why)| (object.to_string(), why))
+                .collect(),
         })
+    }
+
+    /// Takes out daemons that lack pods on no more nodes than are not ready: a lost node is its pool's or the
+    /// cluster's deviation, told once and not again by every release that runs on all nodes.
+    async fn leave_lost_nodes(
+        &self,
+        unready: &mut BTreeMap<ObjectRef, String>,
+        cancel: &CancellationToken,
+    ) -> Result<(), Fault> {
+        let daemons: Vec<ObjectRef> = unready
+            .keys()
+            .filter(|object| object.kind == "DaemonSet")
+            .cloned()
+            .collect();
+        if daemons.is_empty() {
+            return Ok(());
+        }
+        let nodes = self.nodes(cancel).await?;
+        let lost = nodes.values().filter(|node| !node.ready).count();
+        for daemon in daemons {
+            let live = self.client.get(&daemon, cancel).await;
+            let live = live.map_err(call(format!("read {daemon}")))?;
+            if live.is_some_and(|live| pods_missing(&live) <= lost) {
+                unready.remove(&daemon);
+            }
+        }
+        Ok(())
     }
 
     pub(super) async fn deploy_release(
@@ -273,6 +305,15 @@ const fn crd_policy(rules: CrdRules) -> CrdPolicy {
     }
 }
 
+/// The nodes on which a DaemonSet should have an available pod and has none, by its status.
+fn pods_missing(daemon: &Value) -> usize {
+    let number = |field: &str| {
+        let number = daemon["status"][field].as_u64().unwrap_or_default();
+        usize::try_from(number).unwrap_or(usize::MAX)
+    };
+    number("desiredNumberScheduled").saturating_sub(number("numberAvailable"))
+}
+
 /// Objects of a revision that are gone, changed or not ready.
 async fn compare(
     releases: &Releases,
@@ -294,7 +335,7 @@ async fn compare(
         deviations.retain(|deviation| match deviation {
             Deviation::NotReady(why) => {
                 if !look.drift.ignores_object(object) {
-                    compared.unready.insert(object.to_string(), why.clone());
+                    compared.unready.insert(object.clone(), why.clone());
                 }
                 false
             }

@@ -18,7 +18,7 @@
 //! #     let folder = tempfile::tempdir()?;
 //! #     std::fs::create_dir(folder.path().join("templates"))?;
 //! #     std::fs::write(folder.path().join("Chart.yaml"), "apiVersion: v2\nname: web\nversion: 1.0.0\n")?;
-//! #     let text = "kind: ConfigMap\napiVersion: v1\nmetadata:\n  name: web\ndata:\n  n: {{ .Values.n | quote }}\n";
+//! #     let text = "kind: ConfigMap\napiVersion: v1\nmetadata:\n  name: web\ndata:\n  size: {{ .Values.n | quote }}\n";
 //! #     std::fs::write(folder.path().join("templates/c.yaml"), text)?;
 //! #     Ok(helm::Chart::load(folder.path())?)
 //! # }
@@ -31,7 +31,7 @@
 //! let (old, new) = (preview(&inputs(1))?, preview(&inputs(2))?);
 //! let diff = diff(Some(&old), Some(&new));
 //! let change = &diff.objects["ConfigMap/prod/web"].leaves[0];
-//! assert_eq!(change.path, ".data.n");
+//! assert_eq!(change.path, ".data.size");
 //! assert_eq!(change.new, Shown::Known("2".into()));
 //! # Ok(())
 //! # }

@@ -35,8 +35,8 @@ pub struct Charts {
     kept: Arc<Memo<Key, FetchedChart>>,
 }
 
-/// Source, pinned digest, whether its signature was looked at.
-type Key = (ChartSource, String, bool);
+/// Source and pinned digest.
+type Key = (ChartSource, String);
 
 impl Charts {
     /// Charts that `fetcher` fetches.
@@ -59,37 +59,47 @@ impl Charts {
         access: ChartAccess,
         cancel: &CancellationToken,
     ) -> Result<FetchedChart, Error> {
-        let signed = access.keyring.is_some();
-        let fetched = self
-            .kept
-            .get((source.clone(), digest.to_owned(), signed), async {
-                let request = Request {
-                    digest: (!digest.is_empty()).then(|| digest.to_owned()),
-                    credentials: access.credentials,
-                    verify: if signed {
-                        Verify::Always
-                    } else {
-                        Verify::Never
-                    },
-                    keyring: access.keyring,
-                    ..request(source)
-                };
-                // Boxed: the future of a whole download would make every caller's large.
-                let fetched = Box::pin(self.fetcher.fetch(&request, cancel)).await?;
-                Ok(FetchedChart {
-                    chart: fetched.chart,
-                    digest: fetched.digest,
-                })
-            })
-            .await?;
-        // Who pins what was just fetched, or applies what was just verified, asks nobody again.
-        for (digest, signed) in [(&fetched.digest, signed), (&fetched.digest, false)] {
-            let key = (source.clone(), digest.clone(), signed);
+        // A verdict holds for the keyring that gave it, so a signature is looked at for each who asks.
+        let fetched = if access.keyring.is_some() {
+            self.ask(source, digest, access, cancel).await?
+        } else {
+            let asked = self.ask(source, digest, access, cancel);
             self.kept
-                .get(key, async { Ok::<_, Error>(fetched.clone()) })
-                .await?;
-        }
+                .get((source.clone(), digest.to_owned()), asked)
+                .await?
+        };
+        // Who pins what was just fetched, or applies what was just verified, asks nobody again.
+        let pinned = (source.clone(), fetched.digest.clone());
+        self.kept
+            .get(pinned, async { Ok::<_, Error>(fetched.clone()) })
+            .await?;
         Ok(fetched)
+    }
+
+    async fn ask(
+        &self,
+        source: &ChartSource,
+        digest: &str,
+        access: ChartAccess,
+        cancel: &CancellationToken,
+    ) -> Result<FetchedChart, Error> {
+        let request = Request {
+            digest: (!digest.is_empty()).then(|| digest.to_owned()),
+            credentials: access.credentials,
+            verify: if access.keyring.is_some() {
+                Verify::Always
+            } else {
+                Verify::Never
+            },
+            keyring: access.keyring,
+            ..request(source)
+        };
+        // Boxed: the future of a whole download would make every caller's large.
+        let fetched = Box::pin(self.fetcher.fetch(&request, cancel)).await?;
+        Ok(FetchedChart {
+            chart: fetched.chart,
+            digest: fetched.digest,
+        })
     }
 
     pub(super) async fn fetch(

@@ -4,104 +4,10 @@ mod support;
 
 use proto_talos::machine as api;
 use rcgen::ExtendedKeyUsagePurpose;
+use sandbox::Config;
 use sandbox::gate::{Effect, Fault};
-use sandbox::{Config, Running};
-use support::{Api, Cluster, machine, start, state, tunnel, until};
+use support::{ADDRESSES, Bed, Caller, Cluster, MACS, machine, state, tunnel, until};
 use tonic::Code;
-
-const MACS: [&str; 3] = [
-    "02:00:00:00:00:21",
-    "02:00:00:00:00:22",
-    "02:00:00:00:00:23",
-];
-const ADDRESSES: [&str; 3] = ["10.20.0.21", "10.20.0.22", "10.20.0.23"];
-
-struct Bed {
-    sandbox: Running,
-    api: Api,
-    cluster: Cluster,
-}
-
-impl Bed {
-    async fn new() -> Self {
-        let sandbox = start(Config::default()).await;
-        let api = Api::new(sandbox.addresses()).await;
-        Self {
-            sandbox,
-            api,
-            cluster: Cluster::new(),
-        }
-    }
-
-    /// Powers on a control plane and waits for its machine API.
-    async fn control_plane(&self, index: usize) -> String {
-        let name = format!("cp-{}", index + 1);
-        let config = self
-            .cluster
-            .control_plane(&name, ADDRESSES[index], MACS[index]);
-        let vm = self
-            .api
-            .vm(
-                ["AZ05", "AZ06", "AZ07"][index],
-                &name,
-                MACS[index],
-                Some(&config),
-            )
-            .await;
-        self.api.power(&vm, true, false).await.expect("power on");
-        self.cluster
-            .reach(self.sandbox.addresses(), ADDRESSES[index])
-            .await;
-        vm
-    }
-
-    async fn client(&self, index: usize) -> support::Machine {
-        machine(
-            self.cluster
-                .reach(self.sandbox.addresses(), ADDRESSES[index])
-                .await,
-        )
-    }
-
-    async fn service(&self, index: usize, id: &str) -> String {
-        let mut client = self.client(index).await;
-        let Ok(reply) = client.service_list(()).await else {
-            return String::new();
-        };
-        let list = reply.into_inner().messages.remove(0).services;
-        list.into_iter()
-            .find(|service| service.id == id)
-            .map(|service| service.state)
-            .unwrap_or_default()
-    }
-
-    async fn bootstrap(&self, index: usize) {
-        until("etcd waits", || async {
-            self.service(index, "etcd").await == "Preparing"
-        })
-        .await;
-        let mut client = self.client(index).await;
-        client
-            .bootstrap(api::BootstrapRequest::default())
-            .await
-            .expect("bootstrap");
-        until("etcd runs", || async {
-            self.service(index, "etcd").await == "Running"
-        })
-        .await;
-    }
-
-    async fn members(&self, index: usize) -> Vec<api::EtcdMember> {
-        let mut client = self.client(index).await;
-        match client
-            .etcd_member_list(api::EtcdMemberListRequest::default())
-            .await
-        {
-            Ok(reply) => reply.into_inner().messages.remove(0).members,
-            Err(_) => Vec::new(),
-        }
-    }
-}
 
 #[tokio::test]
 async fn a_node_boots_from_its_user_data_and_answers_with_mutual_tls() {
@@ -559,27 +465,11 @@ async fn a_restart_of_the_sandbox_keeps_the_cluster() {
         state_dir: Some(folder.path().to_owned()),
         ..Config::default()
     };
-    let sandbox = start(config.clone()).await;
-    let api = Api::new(sandbox.addresses()).await;
-    let bed = Bed {
-        sandbox,
-        api,
-        cluster: Cluster::new(),
-    };
+    let bed = Bed::with(config.clone()).await;
     bed.control_plane(0).await;
     bed.bootstrap(0).await;
     let member = bed.members(0).await[0].id;
-    let Bed {
-        sandbox, cluster, ..
-    } = bed;
-    sandbox.shutdown().await;
-    let sandbox = start(config).await;
-    let api = Api::new(sandbox.addresses()).await;
-    let bed = Bed {
-        sandbox,
-        api,
-        cluster,
-    };
+    let bed = bed.restart(config).await;
     until("etcd runs again", || async {
         bed.service(0, "etcd").await == "Running"
     })
@@ -598,8 +488,9 @@ async fn kubelets_register_their_nodes_and_a_deleted_cluster_is_forgotten() {
     bed.api.power(&worker, true, false).await.expect("power on");
     let addresses = bed.sandbox.addresses();
     until("both nodes are registered", || async {
-        let nodes =
-            support::kubernetes_get(&bed.cluster, addresses, ADDRESSES[0], "/api/v1/nodes").await;
+        let nodes = Caller::new(&bed.cluster, addresses, ADDRESSES[0])
+            .get("/api/v1/nodes")
+            .await;
         let names: Vec<&str> = nodes["items"]
             .as_array()
             .map(|items| {

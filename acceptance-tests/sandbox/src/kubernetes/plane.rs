@@ -43,11 +43,14 @@ impl ControlPlane {
         }
     }
 
-    /// A control-plane machine runs with this configuration now.
-    pub fn configure(&self, spec: Spec) {
+    /// The control-plane machine of that Node runs with this configuration now; `names` are as for [`Self::serve`].
+    pub fn configure(&self, member: &str, spec: Spec, names: &[String]) {
         match self {
             Self::BuiltIn(api) => api.set_version(&spec.settings.kubernetes_version),
-            Self::Real(real) => real.configure(spec),
+            Self::Real(real) => {
+                real.name(names);
+                real.configure(member, spec);
+            }
         }
     }
 

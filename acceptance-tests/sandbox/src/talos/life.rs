@@ -685,13 +685,14 @@ async fn kubelet(world: Arc<World>, machine: Arc<Machine>) {
             continue;
         };
         let first = registered.replace(config.text.clone()).is_none();
+        let registration = registration(&world, &machine, &config);
+        let name = registration.name.clone();
         if config.role == Role::ControlPlane {
             let settings = super::nodes::settings(&world, &config);
             let spec = super::control_plane::spec(&config, settings);
-            kubernetes.api.configure(spec);
+            let names = config.api_names(&name, &machine.state().addresses);
+            kubernetes.api.configure(&name, spec, &names);
         }
-        let registration = registration(&world, &machine, &config);
-        let name = registration.name.clone();
         kubernetes.api.node_up(registration);
         nodes.registered(&machine.vm, name.clone(), kubernetes.api.clone());
         if first {

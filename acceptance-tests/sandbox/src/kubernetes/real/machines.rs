@@ -77,13 +77,14 @@ async fn bootstrap(spec: &Spec, address: std::net::Ipv4Addr, name: &str) -> Resu
 }
 
 impl Machines {
-    /// A kubelet starts.
+    /// A kubelet starts. `version` is that of the machine's static pods.
     pub async fn up(
         &mut self,
         admin: &Api,
         spec: &Spec,
         address: std::net::Ipv4Addr,
         machine: &NodeRegistration,
+        version: &str,
     ) -> Result<(), RealError> {
         let name = &machine.name;
         if !self.identities.contains_key(name) {
@@ -100,7 +101,7 @@ impl Machines {
         };
         configured(hand, machine).await?;
         if machine.role == NodeRole::ControlPlane {
-            static_pods(own, machine, &spec.settings.kubernetes_version).await?;
+            static_pods(own, machine, version).await?;
             self.members
                 .extend(machine.addresses.first().map(ToString::to_string));
             endpoints(admin, &self.members).await?;
@@ -114,14 +115,7 @@ impl Machines {
     /// A kubelet stops: nobody reports for it any more.
     pub async fn down(&mut self, admin: &Api, name: &str) -> Result<(), RealError> {
         self.up.remove(name);
-        let patch = json!({ "metadata": {
-            "labels": { KUBELET: null }, "annotations": { NETWORK: null },
-        } });
-        admin
-            .call("PATCH", &node_path(name), MERGE, &patch)
-            .await?
-            .or(&[404])?;
-        Ok(())
+        stopped(admin, name).await
     }
 
     /// Whether some node waits for its network.
@@ -160,6 +154,24 @@ impl Machines {
         }
         Ok(())
     }
+}
+
+/// No kubelet runs on any machine.
+pub(super) async fn all_down(admin: &Api) -> Result<(), RealError> {
+    let path = format!("/api/v1/nodes?labelSelector={KUBELET}");
+    let known = admin.get(&path).await?.or(&[])?;
+    for node in array(&known["items"]) {
+        stopped(admin, text(&node["metadata"]["name"])).await?;
+    }
+    Ok(())
+}
+
+async fn stopped(admin: &Api, name: &str) -> Result<(), RealError> {
+    let patch = json!({ "metadata": {
+        "labels": { KUBELET: null }, "annotations": { NETWORK: null },
+    } });
+    let answer = admin.call("PATCH", &node_path(name), MERGE, &patch).await?;
+    answer.or(&[404]).map(drop)
 }
 
 /// The Node as its kubelet makes it, and its status.

@@ -6,13 +6,15 @@
 //!
 //! - One API server and one etcd stand for all members: three of each would need 900 MiB. Port 6443 of each
 //!   control-plane machine leads to it, untouched, while that machine's etcd has quorum; the serving certificate
-//!   carries the names of every member that serves.
+//!   carries the names of every member that serves. What it runs is what the member said that was configured last, so
+//!   in a rolling upgrade the version changes with the first member. Static pods show each member's own.
 //! - Machines have no time to spare here: nodes are NotReady a quarter of a minute after their power went, not fifty
 //!   seconds, and pods leave lost nodes after seconds, not five minutes. Flags of the configuration go before.
 //! - Kubelets come with the bootstrap token of their configuration, get a certificate by the real signing flow and
 //!   register as `system:node:NAME`. From there kwok plays them while the machine is up ([`machines`]).
 //! - No container runs: webhooks are not called, aggregated APIs are unavailable, logs and exec have nothing behind
 //!   them.
+//! - With a folder of its own the data outlives the sandbox: the next one goes on with it.
 //! - Requests do not pass the gate: faults of the Kubernetes surface work on the built-in API only.
 
 mod client;
@@ -26,6 +28,7 @@ mod supervisor;
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::net::{TcpListener, TcpStream};
@@ -109,7 +112,7 @@ pub struct Place {
 enum Order {
     Up(Box<NodeRegistration>),
     Down(String),
-    Configure(Box<Spec>),
+    Configure(String, Box<Spec>),
     Names,
 }
 
@@ -120,6 +123,8 @@ pub struct Real {
     orders: mpsc::UnboundedSender<Order>,
     ready: watch::Receiver<bool>,
     stop: CancellationToken,
+    /// Nobody will ask again: the folder goes too.
+    forgotten: AtomicBool,
 }
 
 impl Real {
@@ -141,6 +146,7 @@ impl Real {
             orders,
             ready,
             stop,
+            forgotten: AtomicBool::new(false),
         });
         let task = supervisor::run(Arc::clone(&real), spec, inbox, tell);
         (real, task)
@@ -169,15 +175,7 @@ impl Real {
         names: &[String],
         stop: CancellationToken,
     ) -> Result<(), ServeError> {
-        let fresh = {
-            let mut known = self.names.lock().unwrap_or_else(PoisonError::into_inner);
-            let before = known.len();
-            known.extend(names.iter().cloned());
-            known.len() != before
-        };
-        if fresh {
-            self.order(Order::Names);
-        }
+        self.name(names);
         loop {
             let accepted = tokio::select! {
                 () = stop.cancelled() => return Ok(()),
@@ -208,13 +206,27 @@ impl Real {
         }
     }
 
+    /// The serving certificate carries these names too.
+    pub(super) fn name(&self, names: &[String]) {
+        let fresh = {
+            let mut known = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+            let before = known.len();
+            known.extend(names.iter().cloned());
+            known.len() != before
+        };
+        if fresh {
+            self.order(Order::Names);
+        }
+    }
+
     fn order(&self, order: Order) {
         // A receiver that is gone has ended with the sandbox.
         let _ = self.orders.send(order);
     }
 
-    pub(super) fn configure(&self, spec: Spec) {
-        self.order(Order::Configure(Box::new(spec)));
+    /// A member runs with this configuration now.
+    pub(super) fn configure(&self, member: &str, spec: Spec) {
+        self.order(Order::Configure(member.to_owned(), Box::new(spec)));
     }
 
     pub(super) fn node_up(&self, node: NodeRegistration) {
@@ -226,11 +238,8 @@ impl Real {
     }
 
     pub(super) fn forget(&self) {
+        self.forgotten.store(true, Ordering::Release);
         self.stop.cancel();
-        if let Some(folder) = &self.place.folder {
-            // The processes may still hold files for a moment; what stays is empty of meaning.
-            let _ = std::fs::remove_dir_all(folder);
-        }
     }
 }
 

@@ -1,13 +1,15 @@
 //! The task of one control plane: starts its parts, tells it what happens to machines, ends it.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
 use super::client::{APPLY, Api, Credential};
-use super::machines::Machines;
+use super::machines::{self, Machines};
 use super::process::{self, Part};
 use super::{Order, Real, RealError, Spec, files, manifests};
 
@@ -16,9 +18,19 @@ const LOOK: Duration = Duration::from_millis(250);
 /// How often an order is tried before it is given up.
 const TRIES: u32 = 20;
 
+/// What makes one control plane another: its version, its files, the flags of its parts.
+#[derive(Clone, PartialEq)]
+struct Shape {
+    version: String,
+    files: Vec<(&'static str, String)>,
+    flags: [Vec<String>; 3],
+}
+
 struct Supervisor {
     real: Arc<Real>,
     spec: Spec,
+    /// What each member last said.
+    said: BTreeMap<String, Shape>,
     folder: PathBuf,
     parts: Vec<Part>,
     ready: watch::Sender<bool>,
@@ -47,6 +59,7 @@ pub(super) async fn run(
     let mut supervisor = Supervisor {
         real,
         spec,
+        said: BTreeMap::new(),
         folder,
         parts: Vec::new(),
         ready,
@@ -58,6 +71,10 @@ pub(super) async fn run(
         outcome = supervisor.work(orders) => outcome,
     };
     supervisor.end().await;
+    if supervisor.real.forgotten.load(Ordering::Acquire) {
+        // What stays would be empty of meaning.
+        let _ = std::fs::remove_dir_all(&supervisor.folder);
+    }
     if let Err(error) = &outcome {
         report(&name, error);
     }
@@ -110,12 +127,14 @@ impl Supervisor {
             .push(start("kube-scheduler", self.spec.scheduler(&self.folder))?);
         self.parts
             .push(start("kwok", Spec::kubelets(&self.folder))?);
-        self.ready.send_replace(true);
         Ok(())
     }
 
     async fn work(&mut self, mut orders: mpsc::UnboundedReceiver<Order>) -> Result<(), RealError> {
         self.start().await?;
+        // Of an earlier sandbox on the same data: no kubelet runs yet.
+        machines::all_down(&self.admin).await?;
+        self.ready.send_replace(true);
         let mut look = tokio::time::interval(LOOK);
         look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -138,8 +157,17 @@ impl Supervisor {
         for attempt in 1..=TRIES {
             let done = match order {
                 Order::Up(machine) => {
+                    let said = self.said.get(&machine.name);
+                    let version =
+                        said.map_or(&self.spec.settings.kubernetes_version, |said| &said.version);
                     self.machines
-                        .up(&self.admin, &self.spec, self.real.place.address, machine)
+                        .up(
+                            &self.admin,
+                            &self.spec,
+                            self.real.place.address,
+                            machine,
+                            version,
+                        )
                         .await
                 }
                 Order::Down(name) => self.machines.down(&self.admin, name).await,
@@ -149,19 +177,7 @@ impl Supervisor {
                     self.real.place.address,
                     &self.real.names(),
                 ),
-                Order::Configure(spec) => {
-                    let mut spec = (**spec).clone();
-                    // Members come one by one; the first one's address stays.
-                    spec.settings
-                        .control_plane_addresses
-                        .clone_from(&self.spec.settings.control_plane_addresses);
-                    if self.same(&spec) {
-                        return Ok(());
-                    }
-                    self.spec = spec;
-                    self.end().await;
-                    return self.start().await;
-                }
+                Order::Configure(member, spec) => return self.configure(member, spec).await,
             };
             match done {
                 Ok(()) => return Ok(()),
@@ -176,19 +192,43 @@ impl Supervisor {
         Ok(())
     }
 
-    /// Whether another configuration makes the same control plane.
-    fn same(&self, other: &Spec) -> bool {
+    /// A member says what it runs. It counts when it is new: to this member, or to everybody when it had said nothing. So
+    /// a member that is behind in a rolling change does not undo it when it reboots.
+    async fn configure(&mut self, member: &str, spec: &Spec) -> Result<(), RealError> {
+        let mut spec = spec.clone();
+        // Members come one by one; the first one's address stays.
+        spec.settings
+            .control_plane_addresses
+            .clone_from(&self.spec.settings.control_plane_addresses);
+        let (now, said) = (self.shape(&self.spec), self.shape(&spec));
+        let fresh = match self.said.insert(member.to_owned(), said.clone()) {
+            Some(before) => before != said,
+            None => !self
+                .said
+                .iter()
+                .any(|(other, shape)| other != member && *shape == said),
+        };
+        if !fresh || said == now {
+            return Ok(());
+        }
+        self.spec = spec;
+        self.end().await;
+        self.start().await?;
+        self.ready.send_replace(true);
+        Ok(())
+    }
+
+    fn shape(&self, spec: &Spec) -> Shape {
         let address = self.real.place.address;
-        let flags = |spec: &Spec| {
-            (
-                spec.settings.kubernetes_version.clone(),
-                spec.files(),
+        Shape {
+            version: spec.settings.kubernetes_version.clone(),
+            files: spec.files(),
+            flags: [
                 spec.api_server(&self.folder, address),
                 spec.controllers(&self.folder),
                 spec.scheduler(&self.folder),
-            )
-        };
-        flags(&self.spec) == flags(other)
+            ],
+        }
     }
 }
 

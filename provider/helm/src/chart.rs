@@ -15,7 +15,8 @@ pub(crate) use dependencies::{compatible, process as process_dependencies};
 pub(crate) use metadata::scalar;
 pub use metadata::{Dependency, ImportValues, Lock, Maintainer, Metadata};
 
-/// Bounds of one chart, subcharts included. The first two are Helm's own.
+/// Bounds of one chart, subcharts included. The first is Helm's own; 4.3.1 bounds no file by itself, so that a file may
+/// be as large as the chart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Bytes of all files after decompression.
@@ -32,7 +33,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             total: 100 * 1024 * 1024,
-            file: 5 * 1024 * 1024,
+            file: 100 * 1024 * 1024,
             entries: 20_000,
             depth: 32,
         }

@@ -22,6 +22,7 @@ pub(super) fn read(top: &Path, limits: &Limits) -> Result<Vec<File>, Error> {
     let mut walk = Walk {
         rules,
         limits,
+        remaining: limits.total,
         files: Vec::new(),
     };
     walk.folder(top, "", 0)?;
@@ -31,6 +32,8 @@ pub(super) fn read(top: &Path, limits: &Limits) -> Result<Vec<File>, Error> {
 struct Walk<'a> {
     rules: Rules,
     limits: &'a Limits,
+    /// Bytes that the files still to come may have.
+    remaining: u64,
     files: Vec<File>,
 }
 
@@ -38,6 +41,31 @@ fn unreadable(path: &Path, source: std::io::Error) -> Error {
     Error::Read {
         path: path.display().to_string(),
         source,
+    }
+}
+
+/// A link that leads nowhere says so, with its target; everything else could not be read.
+fn unresolved(path: &Path, source: std::io::Error) -> Error {
+    match fs::read_link(path) {
+        Ok(target) => {
+            let target = path.parent().unwrap_or(path).join(target);
+            Error::Invalid(format!(
+                "error evaluating symlink {}: lstat {}: {}",
+                path.display(),
+                super::archive::clean(&target.display().to_string()),
+                said(&source)
+            ))
+        }
+        Err(_) => unreadable(path, source),
+    }
+}
+
+/// The system's message as Go prints it.
+fn said(error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => "no such file or directory".to_owned(),
+        std::io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        _ => error.to_string(),
     }
 }
 
@@ -59,7 +87,7 @@ impl Walk<'_> {
             let path = folder.join(&name);
             let relative = format!("{prefix}{name}");
             // Follows links, as Helm does.
-            let meta = fs::metadata(&path).map_err(|e| unreadable(&path, e))?;
+            let meta = fs::metadata(&path).map_err(|e| unresolved(&path, e))?;
             if self.rules.ignores(&relative, meta.is_dir()) {
                 continue;
             }
@@ -79,6 +107,12 @@ impl Walk<'_> {
                     self.limits.file
                 )));
             }
+            self.remaining = self.remaining.checked_sub(meta.len()).ok_or_else(|| {
+                let total = self.limits.total;
+                Error::Invalid(format!(
+                    "error reading {relative}: chart exceeds maximum decompressed size of {total} bytes"
+                ))
+            })?;
             let data = fs::read(&path).map_err(|e| unreadable(&path, e))?;
             self.files.push(File {
                 name: relative,

@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use jsonschema::ValidationError;
 use jsonschema::error::{TypeKind, ValidationErrorKind as Kind};
+use jsonschema::{PatternOptions, ValidationError};
 use serde_json::Value;
 
 use super::coalesce::Warnings;
@@ -68,15 +68,19 @@ fn single(schema: &[u8], values: &Value, warnings: &mut Warnings) -> String {
     let validator = match jsonschema::options()
         .with_base_uri("file:///values.schema.json")
         .offline()
+        // What RE2 refuses is refused here too.
+        .with_pattern_options(PatternOptions::regex())
         .build(&schema)
     {
         Ok(validator) => validator,
         Err(error) => return format!("values.schema.json is no usable schema: {error}\n"),
     };
-    let mut lines: Vec<String> = Vec::new();
-    for error in validator.iter_errors(values) {
-        explain(&error, 0, &mut lines);
+    let mut findings = Vec::new();
+    // Draft 4 tells 1.0 from 1; all numbers of values are floats.
+    for error in validator.iter_errors(&whole(values)) {
+        explain(&error, 0, &mut findings);
     }
+    let lines: Vec<String> = findings.iter().map(Finding::line).collect();
     lines.iter().fold(String::new(), |mut all, line| {
         let _ = writeln!(all, "{line}");
         all
@@ -147,6 +151,10 @@ fn quoted<T: AsRef<str>>(names: &[T]) -> String {
     quoted.join(", ")
 }
 
+const fn is_container(value: &Value) -> bool {
+    matches!(value, Value::Array(_) | Value::Object(_))
+}
+
 fn literal(value: &Value) -> String {
     match value {
         Value::String(text) => format!("'{text}'"),
@@ -155,17 +163,87 @@ fn literal(value: &Value) -> String {
     }
 }
 
-fn explain(error: &ValidationError<'_>, depth: usize, lines: &mut Vec<String>) {
-    let indent = "  ".repeat(depth);
-    let path = error.instance_path().as_str();
-    lines.push(format!("{indent}- at '{path}': {}", message(error)));
+/// The same with whole numbers as integers.
+fn whole(value: &Value) -> Value {
+    match value {
+        Value::Number(number) => match number.as_f64() {
+            Some(float) if float.fract() == 0.0 && float.abs() < 9e15 => Value::from(float as i64),
+            _ => value.clone(),
+        },
+        Value::Array(items) => items.iter().map(whole).collect(),
+        Value::Object(map) => {
+            let entries = map.iter().map(|(key, value)| (key.clone(), whole(value)));
+            Value::Object(entries.collect())
+        }
+        other => other.clone(),
+    }
+}
+
+/// One line of a report.
+struct Finding {
+    depth: usize,
+    path: String,
+    what: What,
+}
+
+enum What {
+    /// Properties that are not there, and the rule that asks for them.
+    Missing(Vec<String>, String),
+    Said(String),
+}
+
+impl Finding {
+    fn line(&self) -> String {
+        let what = match &self.what {
+            What::Said(text) => text.clone(),
+            What::Missing(names, _) if names.len() == 1 => {
+                format!("missing property {}", quoted(names))
+            }
+            What::Missing(names, _) => format!("missing properties {}", quoted(names)),
+        };
+        format!("{}- at '{}': {what}", "  ".repeat(self.depth), self.path)
+    }
+}
+
+fn explain(error: &ValidationError<'_>, depth: usize, findings: &mut Vec<Finding>) {
+    let path = error.instance_path().as_str().to_owned();
+    let add = |findings: &mut Vec<Finding>, path: String, what: What| {
+        findings.push(Finding { depth, path, what });
+    };
+    match error.kind() {
+        Kind::Required { property } => {
+            let name = property.as_str().unwrap_or_default().to_owned();
+            let rule = error.schema_path().as_str().to_owned();
+            // What one rule misses in one place is one finding.
+            if let Some(Finding {
+                depth: its_depth,
+                path: its_path,
+                what: What::Missing(names, before),
+            }) = findings.last_mut()
+                && *its_depth == depth
+                && (&*its_path, &*before) == (&path, &rule)
+            {
+                names.push(name);
+            } else {
+                add(findings, path, What::Missing(vec![name], rule));
+            }
+        }
+        Kind::UnevaluatedProperties { unexpected } => {
+            for name in unexpected {
+                let escaped = name.replace('~', "~0").replace('/', "~1");
+                let said = What::Said("false schema".to_owned());
+                add(findings, format!("{path}/{escaped}"), said);
+            }
+        }
+        _ => add(findings, path, What::Said(message(error))),
+    }
     match error.kind() {
         Kind::AnyOf { context } | Kind::OneOfNotValid { context } => {
             for inner in context.iter().flatten() {
-                explain(inner, depth + 1, lines);
+                explain(inner, depth + 1, findings);
             }
         }
-        Kind::PropertyNames { error } => explain(error, depth + 1, lines),
+        Kind::PropertyNames { error } => explain(error, depth + 1, findings),
         _ => {}
     }
 }
@@ -179,8 +257,7 @@ fn message(error: &ValidationError<'_>) -> String {
         _ => 0,
     };
     match error.kind() {
-        Kind::Required { property } => format!("missing property {}", literal(property)),
-        Kind::AdditionalProperties { unexpected } | Kind::UnevaluatedProperties { unexpected } => {
+        Kind::AdditionalProperties { unexpected } => {
             format!("additional properties {} not allowed", quoted(unexpected))
         }
         Kind::Type { kind } => {
@@ -191,11 +268,15 @@ fn message(error: &ValidationError<'_>) -> String {
             format!("got {}, want {}", type_name(value), wanted.join(" or "))
         }
         Kind::Enum { options } => {
-            let options: Vec<String> = options
-                .as_array()
-                .map(|all| all.iter().map(literal).collect())
-                .unwrap_or_default();
+            let options = options.as_array().map(Vec::as_slice).unwrap_or_default();
+            if options.iter().any(is_container) {
+                return "'enum' failed".to_owned();
+            }
+            let options: Vec<String> = options.iter().map(literal).collect();
             format!("value must be one of {}", options.join(", "))
+        }
+        Kind::Constant { expected_value } if is_container(expected_value) => {
+            "'const' failed".to_owned()
         }
         Kind::Constant { expected_value } => format!("value must be {}", literal(expected_value)),
         Kind::Minimum { limit } => format!("minimum: want {limit}"),

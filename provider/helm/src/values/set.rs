@@ -255,8 +255,9 @@ impl Parser<'_> {
             None => Err(Stop::Bad(format!("key {name:?} has no value"))),
             Some('[') => {
                 let (index, closed) = self.until("]");
+                // Helm takes an index that is never closed for the end of the text.
                 if closed.is_none() {
-                    return Err(Stop::Bad("error parsing index: EOF".into()));
+                    return Err(Stop::End);
                 }
                 let index = parse_index(&index)?;
                 let mut list = match map.get(&name) {
@@ -311,7 +312,7 @@ impl Parser<'_> {
             Some('[') => {
                 let (next, closed) = self.until("]");
                 if closed.is_none() {
-                    return Err(Stop::Bad("error parsing index: EOF".into()));
+                    return Err(Stop::End);
                 }
                 let next = parse_index(&next)?;
                 let mut inner = match list.get(index) {

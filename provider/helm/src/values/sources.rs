@@ -95,7 +95,10 @@ impl Sources {
     /// The first source that cannot be read.
     pub fn merge(&self) -> Result<Map<String, Value>, Error> {
         self.merge_with(&|path| {
-            std::fs::read_to_string(path).map_err(|error| format!("open {path}: {error}"))
+            std::fs::read_to_string(path).map_err(|error| match error.kind() {
+                std::io::ErrorKind::NotFound => format!("open {path}: no such file or directory"),
+                _ => format!("open {path}: {error}"),
+            })
         })
     }
 

@@ -191,8 +191,8 @@ pub use provider::{
 pub use resource::{
     Change, CreateRequest, CreateResponse, DeleteRequest, DeleteResponse, ImportRequest,
     ImportResponse, ModifyPlanRequest, ModifyPlanResponse, MoveStateRequest, MoveStateResponse,
-    ReadRequest, ReadResponse, Resource, UpdateRequest, UpdateResponse, UpgradeIdentityRequest,
-    UpgradeStateRequest, UpgradeStateResponse, ValidateConfigRequest,
+    ObjectResponse, ReadRequest, ReadResponse, Resource, UpdateRequest, UpdateResponse,
+    UpgradeIdentityRequest, UpgradeStateRequest, UpgradeStateResponse, ValidateConfigRequest,
 };
 pub use schema::{
     Attribute, Attributes, Block, ConfigValidator, IdentityAttribute, IdentitySchema, Modifier,

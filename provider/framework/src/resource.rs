@@ -9,8 +9,8 @@ use crate::{Diagnostics, Dynamic, IdentitySchema, Outcome, Schema};
 pub use messages::{
     Change, CreateRequest, CreateResponse, DeleteRequest, DeleteResponse, ImportRequest,
     ImportResponse, ModifyPlanRequest, ModifyPlanResponse, MoveStateRequest, MoveStateResponse,
-    ReadRequest, ReadResponse, UpdateRequest, UpdateResponse, UpgradeIdentityRequest,
-    UpgradeStateRequest, UpgradeStateResponse, ValidateConfigRequest,
+    ObjectResponse, ReadRequest, ReadResponse, UpdateRequest, UpdateResponse,
+    UpgradeIdentityRequest, UpgradeStateRequest, UpgradeStateResponse, ValidateConfigRequest,
 };
 
 /// A managed resource.

@@ -113,20 +113,23 @@ pub struct CreateRequest<D> {
     pub cancel: CancellationToken,
 }
 
-/// What was made. State together with an error means: made, but broken; core then marks it to be
-/// replaced. State with warnings means: made, and the next plan may repair it. An error without
-/// state means: nothing is to be remembered.
+/// An object as a handler leaves it, with what belongs to it.
 #[derive(Debug, Default)]
-pub struct CreateResponse {
-    /// The new state; what is still unknown in it becomes null if there is an error or warning.
+pub struct ObjectResponse {
+    /// The state. What is still unknown in it after a create or update becomes null if there is an error or warning.
     pub state: Option<Dynamic>,
-    /// Private data to keep beside it; begins as the planned one.
+    /// Private data to keep beside it; of a create or update it begins as the planned one.
     pub private: Private,
-    /// The identity; begins as the planned one.
+    /// The identity; of a create or update it begins as the planned one.
     pub identity: Option<Dynamic>,
     /// Messages.
     pub diagnostics: Diagnostics,
 }
+
+/// What was made. State together with an error means: made, but broken; core then marks it to be
+/// replaced. State with warnings means: made, and the next plan may repair it. An error without
+/// state means: nothing is to be remembered.
+pub type CreateResponse = ObjectResponse;
 
 /// An object to be changed.
 #[derive(Debug)]
@@ -150,18 +153,8 @@ pub struct UpdateRequest<D> {
 }
 
 /// What became of a change. With an error: the object as it truly is, so that the next plan shows
-/// the rest; or nothing, and the state before is kept.
-#[derive(Debug, Default)]
-pub struct UpdateResponse {
-    /// The new state.
-    pub state: Option<Dynamic>,
-    /// Private data to keep beside it; begins as the planned one.
-    pub private: Private,
-    /// The identity; begins as the planned one.
-    pub identity: Option<Dynamic>,
-    /// Messages.
-    pub diagnostics: Diagnostics,
-}
+/// the rest; or no state, and the one before is kept.
+pub type UpdateResponse = ObjectResponse;
 
 /// An object to be deleted.
 #[derive(Debug)]
@@ -305,17 +298,7 @@ pub struct MoveStateRequest {
 }
 
 /// The same object as one of ours.
-#[derive(Debug, Default)]
-pub struct MoveStateResponse {
-    /// The state.
-    pub state: Option<Dynamic>,
-    /// Private data beside it.
-    pub private: Private,
-    /// The identity.
-    pub identity: Option<Dynamic>,
-    /// Messages.
-    pub diagnostics: Diagnostics,
-}
+pub type MoveStateResponse = ObjectResponse;
 
 macro_rules! set_state {
     ($($response:ty),*) => {$(
@@ -329,11 +312,9 @@ macro_rules! set_state {
 }
 
 set_state!(
-    CreateResponse,
-    UpdateResponse,
+    ObjectResponse,
     DeleteResponse,
     ReadResponse,
     ImportResponse,
-    UpgradeStateResponse,
-    MoveStateResponse
+    UpgradeStateResponse
 );

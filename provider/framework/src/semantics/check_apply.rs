@@ -1,5 +1,6 @@
 //! Core's rules for a result (`AssertObjectCompatible`): it must be what was planned.
 
+use super::check_set::correspond;
 use super::show;
 use crate::{Diagnostics, Dynamic, Path, Refinement, Schema, Step};
 
@@ -29,6 +30,12 @@ fn compatible(planned: &Dynamic, actual: &Dynamic, schema: &Schema) -> bool {
     };
     check.value(planned, actual, &mut Path::root());
     check.diagnostics.is_empty()
+}
+
+/// As [`compatible`], where no message is made.
+#[cfg(test)]
+pub(super) fn compatible_for_tests(planned: &Dynamic, actual: &Dynamic) -> bool {
+    compatible(planned, actual, &Schema::new(""))
 }
 
 struct Check<'a> {
@@ -102,9 +109,7 @@ impl Check<'_> {
             }
             (Dynamic::Set(p), Dynamic::Set(a)) => {
                 let schema = self.schema;
-                let matched = p.iter().all(|p| a.iter().any(|a| compatible(p, a, schema)))
-                    && a.iter().all(|a| p.iter().any(|p| compatible(p, a, schema)));
-                if a.len() > p.len() || !matched {
+                if a.len() > p.len() || !correspond(p, a, |p, a| compatible(p, a, schema)) {
                     self.broken(path, "the elements differ", planned, actual);
                 }
             }

@@ -2,10 +2,12 @@
 
 mod check_apply;
 mod check_plan;
+mod check_set;
 mod finish;
 mod plan;
 mod validate;
 mod walk;
+mod walk_set;
 
 pub(crate) use check_apply::check_apply;
 pub(crate) use check_plan::check_plan;

@@ -1,7 +1,8 @@
 //! Walking through an object, guided by its schema.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 
+use super::walk_set::{Pool, covers, without_computed};
 use crate::schema::{Attribute, Attributes, Nesting};
 use crate::{Dynamic, Path, Step};
 
@@ -93,11 +94,25 @@ fn visit_nested(
         }
         (Nesting::Set, Dynamic::Set(elements)) => {
             let old = std::mem::take(elements);
+            let (mut configs, mut priors) = (Pool::new(nested, config), Pool::new(nested, prior));
             let visited = old.into_iter().map(|mut element| {
-                // Elements have no key: the element itself says what was configured.
-                let config = without_computed(nested, &element);
+                // Elements have no key: the configured one that could have become this one is its configuration, and
+                // the prior one that the same configuration could have become is its past.
+                let config = match configs.take(|config| covers(nested, config, &element), &element)
+                {
+                    Some(config) => Cow::Borrowed(config),
+                    None => Cow::Owned(without_computed(nested, &element)),
+                };
+                let prior = priors.take(|prior| covers(nested, &config, prior), &element);
                 path.push(Step::Element);
-                visit_mut(nested, &mut element, &config, &NULL, path, visitor);
+                visit_mut(
+                    nested,
+                    &mut element,
+                    &config,
+                    prior.unwrap_or(&NULL),
+                    path,
+                    visitor,
+                );
                 path.pop();
                 element
             });
@@ -107,27 +122,6 @@ fn visit_nested(
         }
         _ => {}
     }
-}
-
-fn without_computed(attributes: &Attributes, element: &Dynamic) -> Dynamic {
-    let Some(members) = element.as_members() else {
-        return element.clone();
-    };
-    let members: BTreeMap<_, _> = members
-        .iter()
-        .map(|(name, value)| {
-            let computed = attributes
-                .get(name)
-                .is_some_and(|attribute| attribute.computed && !attribute.optional);
-            let value = if computed {
-                Dynamic::Null
-            } else {
-                value.clone()
-            };
-            (name.clone(), value)
-        })
-        .collect();
-    Dynamic::Object(members)
 }
 
 /// Visits all attributes of an object, each before its members.

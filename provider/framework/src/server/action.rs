@@ -8,7 +8,7 @@ use tracing::Instrument as _;
 
 use super::call::{Call, capabilities, deferral};
 use super::codec::decode;
-use super::panics::outcome;
+use super::panics::{collect, outcome};
 use super::registry::find;
 use super::{BoxStream, Server};
 use crate::{
@@ -26,12 +26,6 @@ impl<P: Provider> Server<P> {
     ) -> wire::plan_action::Response {
         let mut response = PlanActionResponse::default();
         let capabilities = capabilities(request.client_capabilities);
-        if let Some(deferred) = self.session.puts_off(capabilities) {
-            return wire::plan_action::Response {
-                deferred: Some(deferred),
-                ..Default::default()
-            };
-        }
         let plan = async {
             call.proceed()?;
             let entry = find(
@@ -49,20 +43,15 @@ impl<P: Provider> Server<P> {
                 data: self.session.data()?,
                 cancel: call.cancel,
             };
-            let mut errors = Diagnostics::new();
-            outcome(
-                entry.handler.modify_plan(request, &mut response),
-                &mut errors,
-            )
-            .await;
-            errors.into_result()
+            collect(entry.handler.modify_plan(request, &mut response)).await
         };
-        if let Err(errors) = plan.await {
-            response.diagnostics.extend(errors);
-        }
-        let deferred = deferral(response.deferred, capabilities, &mut response.diagnostics);
+        let failed = plan.await;
+        let mut diagnostics = response.diagnostics;
+        diagnostics.extend(failed.err().into_iter().flatten());
+        let deferred = deferral(response.deferred, capabilities, &mut diagnostics)
+            .or_else(|| self.session.put_off_failure(&mut diagnostics, capabilities));
         wire::plan_action::Response {
-            diagnostics: response.diagnostics.to_wire(),
+            diagnostics: diagnostics.to_wire(),
             deferred,
         }
     }

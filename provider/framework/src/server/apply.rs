@@ -1,16 +1,18 @@
 //! ApplyResourceChange: create, update, delete.
 
+use std::sync::Arc;
+
 use proto_plugin::tfplugin6 as wire;
+use tokio_util::sync::CancellationToken;
 
 use super::Server;
-use super::apply_result::{Applied, Left};
+use super::apply_result::Applied;
 use super::call::Call;
 use super::codec::{decode, decode_identity};
-use super::panics::outcome;
-use super::registry::{Entry, find};
+use super::registry::{Compiled, Entry, find};
 use crate::{
-    CreateRequest, CreateResponse, DeleteRequest, DeleteResponse, Diagnostics, Dynamic, Private,
-    Provider, Resource, UpdateRequest, UpdateResponse,
+    CreateRequest, DeleteRequest, DeleteResponse, Diagnostics, Dynamic, ObjectResponse, Private,
+    Provider, Resource, UpdateRequest,
 };
 
 impl<P: Provider> Server<P> {
@@ -35,125 +37,118 @@ impl<P: Provider> Server<P> {
             &compiled.ty,
             "planned state",
         )?;
+        let asked = self.asked(call, &request, compiled)?;
         let change = Applied {
             compiled,
             type_name: entry.handler.type_name(),
             prior: prior.clone(),
             planned: planned.clone(),
-            planned_identity: decode_identity(request.planned_identity.as_ref(), compiled)?,
+            planned_identity: asked.identity.clone(),
             wants_identity: compiled.identity.is_some() && request.planned_identity.is_some(),
         };
         if planned.is_null() {
-            let left = self.delete(call, &request, entry, prior).await?;
-            return change.finish_delete(left);
-        }
-        let left = if prior.is_null() {
-            self.create(call, &request, entry, planned).await?
+            change.finish_delete(asked.delete(entry, prior).await)
+        } else if prior.is_null() {
+            change.finish(asked.create(entry, planned).await)
         } else {
-            self.update(call, &request, entry, prior, planned).await?
-        };
-        change.finish(left)
+            change.finish(asked.update(entry, prior, planned).await)
+        }
     }
 
-    async fn create(
+    fn asked(
         &self,
         call: Call,
         request: &wire::apply_resource_change::Request,
-        entry: &Entry<dyn Resource<P::Data>>,
-        plan: Dynamic,
-    ) -> Result<Left, Diagnostics> {
-        let compiled = entry.compiled();
-        let identity = decode_identity(request.planned_identity.as_ref(), compiled)?;
-        let mut response = CreateResponse {
-            private: Private::from_bytes(&request.planned_private),
-            identity: identity.clone(),
-            ..CreateResponse::default()
-        };
-        let request = CreateRequest {
+        compiled: &Compiled,
+    ) -> Result<Asked<P::Data>, Diagnostics> {
+        Ok(Asked {
             config: decode(request.config.as_ref(), &compiled.ty, "configuration")?,
-            plan,
-            planned_private: response.private.clone(),
-            planned_identity: identity,
-            provider_meta: self.meta(request.provider_meta.as_ref())?,
+            private: Private::from_bytes(&request.planned_private),
+            identity: decode_identity(request.planned_identity.as_ref(), compiled)?,
+            meta: self.meta(request.provider_meta.as_ref())?,
             data: self.session.data()?,
             cancel: call.cancel,
-        };
-        let mut errors = Diagnostics::new();
-        outcome(entry.handler.create(request, &mut response), &mut errors).await;
-        response.diagnostics.extend(errors);
-        Ok(Left {
-            state: response.state,
-            private: response.private,
-            identity: response.identity,
-            diagnostics: response.diagnostics,
         })
+    }
+}
+
+/// What create, update and delete are told alike.
+struct Asked<D> {
+    /// Null when the object is to be deleted.
+    config: Dynamic,
+    private: Private,
+    identity: Option<Dynamic>,
+    meta: Option<Dynamic>,
+    data: Arc<D>,
+    cancel: CancellationToken,
+}
+
+impl<D: Send + Sync + 'static> Asked<D> {
+    /// What the handler's answer begins as.
+    fn response(&self) -> ObjectResponse {
+        ObjectResponse {
+            private: self.private.clone(),
+            identity: self.identity.clone(),
+            ..ObjectResponse::default()
+        }
+    }
+
+    async fn create(self, entry: &Entry<dyn Resource<D>>, plan: Dynamic) -> ObjectResponse {
+        let mut response = self.response();
+        let request = CreateRequest {
+            config: self.config,
+            plan,
+            planned_private: self.private,
+            planned_identity: self.identity,
+            provider_meta: self.meta,
+            data: self.data,
+            cancel: self.cancel,
+        };
+        ask!(entry.handler.create(request, &mut response) => response);
+        response
     }
 
     async fn update(
-        &self,
-        call: Call,
-        request: &wire::apply_resource_change::Request,
-        entry: &Entry<dyn Resource<P::Data>>,
+        self,
+        entry: &Entry<dyn Resource<D>>,
         prior_state: Dynamic,
         plan: Dynamic,
-    ) -> Result<Left, Diagnostics> {
-        let compiled = entry.compiled();
-        let identity = decode_identity(request.planned_identity.as_ref(), compiled)?;
-        let mut response = UpdateResponse {
-            private: Private::from_bytes(&request.planned_private),
-            identity: identity.clone(),
-            ..UpdateResponse::default()
-        };
+    ) -> ObjectResponse {
+        let mut response = self.response();
         let request = UpdateRequest {
-            config: decode(request.config.as_ref(), &compiled.ty, "configuration")?,
+            config: self.config,
             plan,
             prior_state,
-            planned_private: response.private.clone(),
-            planned_identity: identity,
-            provider_meta: self.meta(request.provider_meta.as_ref())?,
-            data: self.session.data()?,
-            cancel: call.cancel,
+            planned_private: self.private,
+            planned_identity: self.identity,
+            provider_meta: self.meta,
+            data: self.data,
+            cancel: self.cancel,
         };
-        let mut errors = Diagnostics::new();
-        outcome(entry.handler.update(request, &mut response), &mut errors).await;
-        response.diagnostics.extend(errors);
-        Ok(Left {
-            state: response.state,
-            private: response.private,
-            identity: response.identity,
-            diagnostics: response.diagnostics,
-        })
+        ask!(entry.handler.update(request, &mut response) => response);
+        response
     }
 
-    async fn delete(
-        &self,
-        call: Call,
-        request: &wire::apply_resource_change::Request,
-        entry: &Entry<dyn Resource<P::Data>>,
-        prior_state: Dynamic,
-    ) -> Result<Left, Diagnostics> {
-        let compiled = entry.compiled();
-        let identity = decode_identity(request.planned_identity.as_ref(), compiled)?;
+    async fn delete(self, entry: &Entry<dyn Resource<D>>, prior_state: Dynamic) -> ObjectResponse {
+        let identity = self.identity.clone();
         let mut response = DeleteResponse {
-            private: Private::from_bytes(&request.planned_private),
+            private: self.private.clone(),
             ..DeleteResponse::default()
         };
         let request = DeleteRequest {
             prior_state,
-            planned_private: response.private.clone(),
-            planned_identity: identity.clone(),
-            provider_meta: self.meta(request.provider_meta.as_ref())?,
-            data: self.session.data()?,
-            cancel: call.cancel,
+            planned_private: self.private,
+            planned_identity: self.identity,
+            provider_meta: self.meta,
+            data: self.data,
+            cancel: self.cancel,
         };
-        let mut errors = Diagnostics::new();
-        outcome(entry.handler.delete(request, &mut response), &mut errors).await;
-        response.diagnostics.extend(errors);
-        Ok(Left {
+        ask!(entry.handler.delete(request, &mut response) => response);
+        ObjectResponse {
             state: response.state,
             private: response.private,
             identity,
             diagnostics: response.diagnostics,
-        })
+        }
     }
 }

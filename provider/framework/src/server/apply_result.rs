@@ -6,15 +6,7 @@ use super::codec::{encode, encode_identity};
 use super::identity::{derived_identity, finish_identity, same_identity};
 use super::registry::Compiled;
 use crate::semantics::{Blame, Finish, check_apply, keep_spelling, storable};
-use crate::{Diagnostics, Dynamic, Private};
-
-/// What a handler left behind, whatever it was.
-pub(super) struct Left {
-    pub state: Option<Dynamic>,
-    pub private: Private,
-    pub identity: Option<Dynamic>,
-    pub diagnostics: Diagnostics,
-}
+use crate::{Diagnostics, Dynamic, ObjectResponse};
 
 /// An applied change, to be brought into the form that core accepts.
 pub(super) struct Applied<'a> {
@@ -28,8 +20,11 @@ pub(super) struct Applied<'a> {
 }
 
 impl Applied<'_> {
-    pub fn finish(self, left: Left) -> Result<wire::apply_resource_change::Response, Diagnostics> {
-        let Left {
+    pub fn finish(
+        self,
+        left: ObjectResponse,
+    ) -> Result<wire::apply_resource_change::Response, Diagnostics> {
+        let ObjectResponse {
             state,
             private,
             identity,
@@ -110,7 +105,7 @@ impl Applied<'_> {
 
     pub fn finish_delete(
         self,
-        left: Left,
+        left: ObjectResponse,
     ) -> Result<wire::apply_resource_change::Response, Diagnostics> {
         let ty = &self.compiled.ty;
         let blame = Blame {

@@ -5,7 +5,6 @@ use proto_plugin::tfplugin6 as wire;
 use super::Server;
 use super::call::{Call, capabilities, deferral};
 use super::codec::{decode, encode};
-use super::panics::outcome;
 use super::registry::find;
 use crate::semantics::{Blame, Finish, keep_spelling, storable};
 use crate::{Diagnostics, Provider, ReadDataRequest, ReadDataResponse};
@@ -31,13 +30,6 @@ impl<P: Provider> Server<P> {
         };
         let config = decode(request.config.as_ref(), &compiled.ty, "configuration")?;
         let capabilities = capabilities(request.client_capabilities);
-        if let Some(deferred) = self.session.puts_off(capabilities) {
-            return Ok(wire::read_data_source::Response {
-                state: request.config,
-                deferred: Some(deferred),
-                ..Default::default()
-            });
-        }
         let mut response = ReadDataResponse::default();
         let read = ReadDataRequest {
             config: config.clone(),
@@ -46,11 +38,11 @@ impl<P: Provider> Server<P> {
             data: self.session.data()?,
             cancel: call.cancel,
         };
-        let mut errors = Diagnostics::new();
-        outcome(entry.handler.read(read, &mut response), &mut errors).await;
-        response.diagnostics.extend(errors);
-        let deferred = deferral(response.deferred, capabilities, &mut response.diagnostics);
-        let mut diagnostics = response.diagnostics.into_result()?;
+        ask!(entry.handler.read(read, &mut response) => response);
+        let mut diagnostics = response.diagnostics;
+        let deferred = deferral(response.deferred, capabilities, &mut diagnostics)
+            .or_else(|| self.session.put_off_failure(&mut diagnostics, capabilities));
+        let mut diagnostics = diagnostics.into_result()?;
         let state = match response.state {
             Some(state) if deferred.is_none() => {
                 let mut state = Finish::Known.value(state, &compiled.ty, blame)?;

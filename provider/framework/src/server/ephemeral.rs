@@ -7,7 +7,7 @@ use proto_plugin::tfplugin6 as wire;
 use super::Server;
 use super::call::{Call, capabilities, deferral};
 use super::codec::{decode, encode};
-use super::panics::outcome;
+use super::panics::collect;
 use super::registry::find;
 use crate::semantics::{Blame, Finish, check_plan, keep_spelling, storable};
 use crate::{
@@ -25,19 +25,7 @@ fn timestamp(time: SystemTime) -> prost_types::Timestamp {
 }
 
 impl<P: Provider> Server<P> {
-    pub(super) async fn open_ephemeral_resource(
-        &self,
-        call: Call,
-        request: wire::open_ephemeral_resource::Request,
-    ) -> wire::open_ephemeral_resource::Response {
-        match self.open(call, request).await {
-            Ok(response) => response,
-            Err(diagnostics) => wire::open_ephemeral_resource::Response {
-                diagnostics: diagnostics.to_wire(),
-                ..Default::default()
-            },
-        }
-    }
+    answer!(open_ephemeral_resource, open, open_ephemeral_resource);
 
     async fn open(
         &self,
@@ -64,11 +52,11 @@ impl<P: Provider> Server<P> {
             data: self.session.data()?,
             cancel: call.cancel,
         };
-        let mut errors = Diagnostics::new();
-        outcome(entry.handler.open(open, &mut response), &mut errors).await;
-        response.diagnostics.extend(errors);
-        let deferred = deferral(response.deferred, capabilities, &mut response.diagnostics);
-        let mut diagnostics = response.diagnostics.into_result()?;
+        ask!(entry.handler.open(open, &mut response) => response);
+        let mut diagnostics = response.diagnostics;
+        let deferred = deferral(response.deferred, capabilities, &mut diagnostics)
+            .or_else(|| self.session.put_off_failure(&mut diagnostics, capabilities));
+        let mut diagnostics = diagnostics.into_result()?;
         let result = match response.result {
             Some(result) => {
                 let mut result = Finish::Known.value(result, &compiled.ty, blame)?;
@@ -123,13 +111,10 @@ impl<P: Provider> Server<P> {
                 data: self.session.data()?,
                 cancel: call.cancel,
             };
-            let mut errors = Diagnostics::new();
-            outcome(entry.handler.renew(request, &mut response), &mut errors).await;
-            errors.into_result()
+            collect(entry.handler.renew(request, &mut response)).await
         };
-        match renew.await {
-            Ok(_) => {}
-            Err(errors) => response.diagnostics.extend(errors),
+        if let Err(errors) = renew.await {
+            response.diagnostics.extend(errors);
         }
         wire::renew_ephemeral_resource::Response {
             diagnostics: response.diagnostics.to_wire(),
@@ -161,13 +146,10 @@ impl<P: Provider> Server<P> {
                 data: self.session.data()?,
                 cancel,
             };
-            let mut errors = Diagnostics::new();
-            outcome(entry.handler.close(request, &mut response), &mut errors).await;
-            errors.into_result()
+            collect(entry.handler.close(request, &mut response)).await
         };
-        match close.await {
-            Ok(_) => {}
-            Err(errors) => response.diagnostics.extend(errors),
+        if let Err(errors) = close.await {
+            response.diagnostics.extend(errors);
         }
         wire::close_ephemeral_resource::Response {
             diagnostics: response.diagnostics.to_wire(),

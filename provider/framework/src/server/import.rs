@@ -8,7 +8,6 @@ use super::Server;
 use super::call::{Call, capabilities, deferral};
 use super::codec::{decode_identity, encode, encode_identity};
 use super::identity::{derived_identity, finish_identity};
-use super::panics::outcome;
 use crate::semantics::{Finish, storable};
 use crate::{Diagnostics, Dynamic, ImportRequest, ImportResponse, Provider};
 
@@ -50,13 +49,7 @@ impl<P: Provider> Server<P> {
             data: self.session.data()?,
             cancel: call.cancel,
         };
-        let mut errors = Diagnostics::new();
-        outcome(
-            entry.handler.import_state(import, &mut response),
-            &mut errors,
-        )
-        .await;
-        response.diagnostics.extend(errors);
+        ask!(entry.handler.import_state(import, &mut response) => response);
         let deferred = deferral(response.deferred, capabilities, &mut response.diagnostics);
         let mut diagnostics = response.diagnostics.into_result()?;
         if deferred.is_some() {

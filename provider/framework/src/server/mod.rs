@@ -19,6 +19,15 @@ macro_rules! answer {
     };
 }
 
+/// Awaits a handler: what it returns as an error, and a panic, join the messages of its response.
+macro_rules! ask {
+    ($handler:expr => $response:ident) => {
+        if let Err(errors) = super::panics::collect($handler).await {
+            $response.diagnostics.extend(errors);
+        }
+    };
+}
+
 mod action;
 mod apply;
 mod apply_result;
@@ -130,6 +139,20 @@ impl<D> Session<D> {
         unready.then(|| wire::Deferred {
             reason: wire::deferred::Reason::ProviderConfigUnknown.into(),
         })
+    }
+
+    /// Puts a call off that failed for want of a provider configuration, in place of its errors. What needs nothing
+    /// remote is never put off: OpenTofu 1.11 announces that it takes a deferral and then refuses every one.
+    fn put_off_failure(
+        &self,
+        diagnostics: &mut Diagnostics,
+        capabilities: ClientCapabilities,
+    ) -> Option<wire::Deferred> {
+        let deferred = self
+            .puts_off(capabilities)
+            .filter(|_| diagnostics.has_errors())?;
+        *diagnostics = Diagnostics::new();
+        Some(deferred)
     }
 
     /// What the provider was configured with.

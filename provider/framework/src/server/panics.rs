@@ -16,9 +16,16 @@ enum Guard {
     Off,
     /// It will; none happened yet.
     On,
-    /// It happened, and this is its text.
+    /// It happened, and this is its text; further ones while it unwound are behind it.
     Noted(String),
 }
+
+/// What the standard library panics with when there is nothing left to unwind to: the process is aborted as soon as the
+/// hook returns, whatever would have caught the panic.
+const FATAL: [&str; 2] = [
+    "panic in a destructor during cleanup",
+    "panic in a function that cannot unwind",
+];
 
 thread_local! {
     /// While a guarded handler runs on this thread: the text of its panic, if any.
@@ -36,27 +43,42 @@ pub(crate) fn new_id() -> String {
 }
 
 /// Installs the hook: what is caught is only noted; what ends the process is written so that
-/// terraform shows it.
+/// terraform shows it, as a line that begins with `panic: ` and the lines behind it.
 pub(crate) fn install_hook() {
     std::panic::set_hook(Box::new(|info| {
-        let text = describe(info);
-        let guarded = GUARDED.with_borrow_mut(|guard| {
-            let on = !matches!(guard, Guard::Off);
-            if on {
-                *guard = Guard::Noted(text.clone());
-            }
-            on
-        });
-        if guarded {
+        let fatal = info
+            .payload_as_str()
+            .is_some_and(|text| FATAL.contains(&text));
+        let (text, guarded) = note(describe(info));
+        if guarded && !fatal {
             return;
         }
         let trace = std::backtrace::Backtrace::force_capture();
-        if std::thread::current().name() == Some("main") {
+        if fatal || std::thread::current().name() == Some("main") {
             eprintln!("panic: {text}\n{trace}");
         } else {
             tracing::error!(%text, %trace, "a background task panicked");
         }
     }));
+}
+
+/// Notes a panic where a guard waits for it: all that was noted there, and whether one does.
+fn note(text: String) -> (String, bool) {
+    let noted = GUARDED.try_with(|guard| {
+        let mut guard = guard.borrow_mut();
+        let all = match &*guard {
+            Guard::Off => return None,
+            Guard::On => text.clone(),
+            Guard::Noted(earlier) => format!("{earlier}; then {text}"),
+        };
+        *guard = Guard::Noted(all.clone());
+        Some(all)
+    });
+    // A thread that ends has no guard any more.
+    match noted.ok().flatten() {
+        Some(all) => (all, true),
+        None => (text, false),
+    }
 }
 
 fn describe(info: &PanicHookInfo<'_>) -> String {

@@ -5,7 +5,7 @@ use proto_plugin::tfplugin6 as wire;
 use super::Server;
 use super::call::{Call, capabilities, deferral};
 use super::codec::{decode, decode_identity, encode, encode_identity};
-use super::panics::{catch, outcome};
+use super::panics::catch;
 use super::registry::Compiled;
 use crate::semantics::{Blame, Finish, check_plan, propose, storable};
 use crate::{Diagnostics, Dynamic, ModifyPlanRequest, ModifyPlanResponse, Path, Private, Provider};
@@ -56,13 +56,7 @@ impl<P: Provider> Server<P> {
                 data: self.session.data()?,
                 cancel: call.cancel,
             };
-            let mut errors = Diagnostics::new();
-            outcome(
-                entry.handler.modify_plan(request, &mut response),
-                &mut errors,
-            )
-            .await;
-            response.diagnostics.extend(errors);
+            ask!(entry.handler.modify_plan(request, &mut response) => response);
         }
         let deferred = deferral(response.deferred, capabilities, &mut response.diagnostics);
         let facts = Facts {

@@ -8,7 +8,6 @@ use super::Server;
 use super::call::{Call, capabilities, deferral};
 use super::codec::{decode, decode_identity, encode, encode_identity};
 use super::identity::{derived_identity, finish_identity, same_identity};
-use super::panics::outcome;
 use crate::semantics::{Finish, keep_spelling, storable};
 use crate::{Diagnostics, Dynamic, Private, Provider, ReadRequest, ReadResponse};
 
@@ -62,9 +61,7 @@ impl<P: Provider> Server<P> {
             data: self.session.data()?,
             cancel: call.cancel,
         };
-        let mut errors = Diagnostics::new();
-        outcome(entry.handler.read(request, &mut response), &mut errors).await;
-        response.diagnostics.extend(errors);
+        ask!(entry.handler.read(request, &mut response) => response);
         let deferred = deferral(response.deferred, capabilities, &mut response.diagnostics);
         // An error keeps the state, and absence needs certainty.
         let mut diagnostics = response.diagnostics.into_result()?;

@@ -6,7 +6,7 @@ use super::Server;
 use super::call::Call;
 use super::codec::{decode, encode, encode_identity, raw, raw_json, unreadable};
 use super::identity::{derived_identity, finish_identity};
-use super::panics::{catch, collect, outcome};
+use super::panics::{catch, collect};
 use crate::semantics::{Blame, Finish, generated_config, storable};
 use crate::{
     Diagnostics, Dynamic, MoveStateRequest, MoveStateResponse, Provider, Type,
@@ -47,13 +47,7 @@ impl<P: Provider> Server<P> {
                 raw_state: raw(request.raw_state.as_ref(), "stored state")?,
                 cancel: call.cancel,
             };
-            let mut errors = Diagnostics::new();
-            outcome(
-                entry.handler.upgrade_state(upgrade, &mut response),
-                &mut errors,
-            )
-            .await;
-            response.diagnostics.extend(errors);
+            ask!(entry.handler.upgrade_state(upgrade, &mut response) => response);
             diagnostics.extend(response.diagnostics.into_result()?);
             match response.state {
                 Some(state) => Finish::Known.value(state, &compiled.ty, blame)?,
@@ -79,6 +73,18 @@ impl<P: Provider> Server<P> {
                 format!("{} has no identity.", entry.handler.type_name()),
             ));
         };
+        if request
+            .raw_identity
+            .as_ref()
+            .is_none_or(|stored| stored.json.is_empty())
+        {
+            // Stored before there was an identity: core asks all the same where the schema's version is not 0. The
+            // refresh that follows finds it.
+            return Ok(wire::upgrade_resource_identity::Response {
+                upgraded_identity: encode_identity(Some(&Dynamic::Null), compiled)?,
+                diagnostics: Vec::new(),
+            });
+        }
         let identity = if request.version == schema.version {
             as_stored(request.raw_identity.as_ref(), ty, "stored identity")?
         } else {
@@ -117,9 +123,7 @@ impl<P: Provider> Server<P> {
             source_identity,
             cancel: call.cancel,
         };
-        let mut errors = Diagnostics::new();
-        outcome(entry.handler.move_state(moved, &mut response), &mut errors).await;
-        response.diagnostics.extend(errors);
+        ask!(entry.handler.move_state(moved, &mut response) => response);
         let diagnostics = response.diagnostics.into_result()?;
         let Some(state) = response.state else {
             return Err(no_state("no state after move", blame));

@@ -92,13 +92,17 @@ impl Number {
         }
     }
 
-    /// The shortest decimal that reads back as this double; `None` for NaN.
+    /// The exact value of a double that has no fraction, else the shortest decimal that reads back as it; `None` for NaN.
+    /// (Older cores send 2^80 as a double; they send no fraction so that does not fit one.)
     pub fn from_f64(value: f64) -> Option<Self> {
         if value.is_nan() {
             return None;
         }
         if value.is_infinite() {
             return Some(Self::infinity(value < 0.0));
+        }
+        if value.fract() == 0.0 {
+            return format!("{value:.0}").parse().ok();
         }
         format!("{value:e}").parse().ok()
     }
@@ -331,6 +335,8 @@ mod tests {
         assert_eq!(number("1e2"), number("100"));
         assert_eq!(Number::from_f64(0.1), Some(number("0.1")));
         assert_eq!(Number::from_f64(1e22), Some(number("1e22")));
+        let large = Number::from_f64(f64::powi(2.0, 80));
+        assert_eq!(large, Some(number("1208925819614629174706176")));
         assert_eq!(number("18446744073709551615").to_u64(), Some(u64::MAX));
     }
 

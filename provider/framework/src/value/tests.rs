@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::wire::{decode, encode, from_json, to_json};
-use super::{Dynamic, Number, Refinement, Type};
+use super::{Dynamic, Number, Path, Refinement, Type};
 
 /// Types of bounded depth.
 fn types() -> impl Strategy<Value = Type> {
@@ -299,4 +299,37 @@ fn a_missing_or_extra_attribute_is_refused() {
         .expect_err("c is extra")
         .to_string();
     assert!(extra.contains("\"c\""), "{extra}");
+}
+
+/// Core refuses an object that has not exactly the attributes of its type.
+#[test]
+fn every_attribute_is_written_once() {
+    let inner = Type::object([("x", Type::Number), ("y", Type::set(Type::String))]);
+    let ty = Type::object([
+        ("a", Type::String),
+        ("b", Type::Dynamic),
+        ("c", inner.clone()),
+        ("d", Type::list(inner)),
+    ]);
+    let member = |value: Dynamic| Dynamic::object([("x", value)]);
+    for value in [Dynamic::Null, Dynamic::UNKNOWN, Dynamic::from(1)] {
+        // What is left out is null, and what is null or unknown is there.
+        let value = Dynamic::object([
+            ("a", Dynamic::UNKNOWN),
+            ("c", member(value.clone())),
+            ("d", Dynamic::list([member(value.clone()), Dynamic::Null])),
+        ]);
+        let bytes = encode(&value, &ty).expect("it fits");
+        let names = |name: &[u8]| {
+            bytes
+                .windows(2)
+                .filter(|part| *part == [0xa1, name[0]])
+                .count()
+        };
+        let seen = [b"a", b"b", b"c", b"d", b"x", b"y"].map(|name| names(name));
+        assert_eq!(seen, [1, 1, 1, 1, 2, 2], "{bytes:?}");
+        let read = decode(&bytes, &ty).expect("it was just written");
+        assert_eq!(read.member("b"), Some(&Dynamic::Null));
+        assert_eq!(read.at(&Path::of("c.y")), Some(&Dynamic::Null));
+    }
 }

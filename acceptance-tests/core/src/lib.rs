@@ -33,5 +33,5 @@ pub use process::{
 };
 pub use rules::{apply_problems, plan_problems};
 pub use schema::{Attribute, Block, Nesting, Schema};
-pub use session::{Action, Applied, Core, Found, Instance, Invoked, Plan, Query, Schemas};
+pub use session::{Action, Applied, Core, Era, Found, Instance, Invoked, Plan, Query, Schemas};
 pub use value::{Type, UNKNOWN, Value, same};

@@ -30,8 +30,8 @@ pub struct Launch {
     pub environment: Vec<(String, OsString)>,
     /// Whether core makes a certificate (`TF_DISABLE_PLUGIN_TLS` turns that off).
     pub tls: bool,
-    /// `PLUGIN_PROTOCOL_VERSIONS`.
-    pub versions: String,
+    /// `PLUGIN_PROTOCOL_VERSIONS`; `None` leaves it out.
+    pub versions: Option<String>,
     /// The only version of TLS to offer; every one that core offers by default.
     pub tls_version: Option<TlsVersion>,
     /// Whether the host asks for multiplexing, which adds a seventh field to the handshake line.
@@ -46,7 +46,7 @@ impl Launch {
             arguments: Vec::new(),
             environment: Vec::new(),
             tls: true,
-            versions: "5,6".into(),
+            versions: Some("5,6".into()),
             tls_version: None,
             multiplex: false,
         }
@@ -58,7 +58,6 @@ impl Launch {
         command
             .args(&self.arguments)
             .env("TF_PLUGIN_MAGIC_COOKIE", MAGIC_COOKIE)
-            .env("PLUGIN_PROTOCOL_VERSIONS", &self.versions)
             .env("PLUGIN_MIN_PORT", "10000")
             .env("PLUGIN_MAX_PORT", "25000")
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
@@ -66,6 +65,9 @@ impl Launch {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .kill_on_drop(true);
+        if let Some(versions) = &self.versions {
+            command.env("PLUGIN_PROTOCOL_VERSIONS", versions);
+        }
         if self.multiplex {
             command.env("PLUGIN_MULTIPLEX_GRPC", "true");
         }
@@ -341,7 +343,12 @@ pub async fn connect_with(
                 return Ok(TokioIo::new(stream));
             };
             let name = ServerName::try_from("localhost").map_err(std::io::Error::other)?;
-            let stream: Box<dyn Stream> = Box::new(tls.connect(name, stream).await?);
+            let stream = tls.connect(name, stream).await?;
+            // gRPC of Go hangs up when the server does not agree to HTTP/2 by ALPN.
+            if stream.get_ref().1.alpn_protocol() != Some(b"h2") {
+                return Err(std::io::Error::other("the server did not choose h2"));
+            }
+            let stream: Box<dyn Stream> = Box::new(stream);
             Ok::<_, std::io::Error>(TokioIo::new(stream))
         }
     });

@@ -94,6 +94,22 @@ impl Schema {
 }
 
 impl Block {
+    /// Takes write-only attributes for ordinary ones, as a core does that does not know the flag.
+    pub(crate) fn forget_write_only(&mut self) {
+        fn forget(attributes: &mut BTreeMap<String, Attribute>) {
+            for attribute in attributes.values_mut() {
+                attribute.write_only = false;
+                if let Some((_, members)) = &mut attribute.nested {
+                    forget(members);
+                }
+            }
+        }
+        forget(&mut self.attributes);
+        for (_, block) in self.blocks.values_mut() {
+            block.forget_write_only();
+        }
+    }
+
     /// The type of the body.
     pub fn ty(&self) -> Type {
         let attributes = self
@@ -169,6 +185,9 @@ fn read_attribute(
         problems.push(format!(
             "{path}: must be exactly one of required, optional, computed, or optional and computed"
         ));
+    }
+    if !attribute.deprecated && !attribute.deprecation_message.is_empty() {
+        problems.push(format!("{path}: a deprecation message without deprecation"));
     }
     if attribute.write_only && attribute.computed {
         problems.push(format!("{path}: write-only attributes cannot be computed"));

@@ -16,20 +16,23 @@ macro_rules! call {
 
 mod apply;
 mod data;
+mod messages;
 mod plan;
 mod query;
+mod schemas;
 mod state;
-
-use std::collections::BTreeMap;
 
 use proto_plugin::tfplugin6 as wire;
 use proto_plugin::tfplugin6::provider_client::ProviderClient;
 use serde_json::Value as Json;
 use tonic::transport::Channel;
 
-use crate::{Diagnostic, Error, Launch, Process, Schema, Type, Value};
+use crate::{Diagnostic, Error, Launch, Process, Schema, Value};
+
+use messages::{bytes_empty, decode, dynamic, fail_on, find, put_off, raw, settle};
 
 pub use query::{Found, Invoked, Query};
+pub use schemas::Schemas;
 
 /// Core and server exchange messages far above gRPC's usual limit: states pass through them.
 const MESSAGE_LIMIT: usize = 256 << 20;
@@ -103,21 +106,16 @@ impl Applied {
     }
 }
 
-/// All schemas of a provider.
-#[derive(Clone, Debug, Default)]
-#[expect(missing_docs, reason = "the protocol's own names")]
-pub struct Schemas {
-    pub provider: Schema,
-    pub resources: BTreeMap<String, Schema>,
-    pub data_sources: BTreeMap<String, Schema>,
-    pub ephemeral_resources: BTreeMap<String, Schema>,
-    pub list_resources: BTreeMap<String, Schema>,
-    pub actions: BTreeMap<String, Schema>,
-    pub functions: BTreeMap<String, wire::Function>,
-    pub identities: BTreeMap<String, Type>,
-    pub identity_versions: BTreeMap<String, i64>,
-    pub provider_meta: Option<Schema>,
-    pub capabilities: wire::ServerCapabilities,
+/// Which core a client plays.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Era {
+    /// The newest minor of the protocol.
+    #[default]
+    Newest,
+    /// Terraform 1.8, protocol 6.5: it knows functions and moves across types, but neither client capabilities nor
+    /// write-only attributes, deferral, ephemeral resources, identities, list resources and actions. What it does not
+    /// know of an answer it does not see.
+    Terraform1_8,
 }
 
 /// A conversation with one provider process.
@@ -128,8 +126,9 @@ pub struct Core {
     pub process: Option<Process>,
     /// What the provider announced.
     pub schemas: Schemas,
-    /// What this core announces with each call.
+    /// What this core announces with each call, if it is of an era that announces anything.
     pub capabilities: wire::ClientCapabilities,
+    era: Era,
     /// The module's `provider_meta`: sent with every call that carries it, if the provider has a schema for it.
     pub provider_meta: Json,
 }
@@ -141,6 +140,15 @@ impl Core {
     ///
     /// Everything of [`Process::launch`] and of loading the schemas.
     pub async fn start(launch: &Launch) -> Result<Self, Error> {
+        Self::start_as(launch, Era::Newest).await
+    }
+
+    /// As [`Self::start`], as a core of another time.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::start`].
+    pub async fn start_as(launch: &Launch, era: Era) -> Result<Self, Error> {
         let process = Process::launch(launch).await?;
         if process.handshake.protocol != "6" {
             return Err(Error::Handshake(format!(
@@ -148,7 +156,7 @@ impl Core {
                 process.handshake.protocol
             )));
         }
-        let mut core = Self::attach(process.channel.clone()).await?;
+        let mut core = Self::attach_as(process.channel.clone(), era).await?;
         core.process = Some(process);
         Ok(core)
     }
@@ -159,6 +167,10 @@ impl Core {
     ///
     /// Everything of loading the schemas.
     pub async fn attach(channel: Channel) -> Result<Self, Error> {
+        Self::attach_as(channel, Era::Newest).await
+    }
+
+    async fn attach_as(channel: Channel, era: Era) -> Result<Self, Error> {
         let client = ProviderClient::new(channel)
             .max_decoding_message_size(MESSAGE_LIMIT)
             .max_encoding_message_size(MESSAGE_LIMIT);
@@ -167,96 +179,22 @@ impl Core {
             process: None,
             schemas: Schemas::default(),
             capabilities: wire::ClientCapabilities {
-                deferral_allowed: false,
-                write_only_attributes_allowed: true,
-                store_planned_private: false,
-                computed_blocks_allowed: false,
+                write_only_attributes_allowed: era == Era::Newest,
+                ..wire::ClientCapabilities::default()
             },
+            era,
             provider_meta: Json::Null,
         };
         core.load().await?;
         Ok(core)
     }
 
-    async fn load(&mut self) -> Result<(), Error> {
-        let answer = call!(
-            self,
-            get_provider_schema,
-            "GetProviderSchema",
-            wire::get_provider_schema::Request {}
-        )?;
-        settle("GetProviderSchema", answer.diagnostics)?;
-        let read = |schemas: BTreeMap<String, wire::Schema>| {
-            schemas
-                .into_iter()
-                .map(|(name, schema)| Ok((name.clone(), Schema::read(&name, &schema)?)))
-                .collect::<Result<BTreeMap<_, _>, Error>>()
-        };
-        let actions = answer
-            .action_schemas
-            .into_iter()
-            .map(|(name, action)| (name, action.schema.unwrap_or_default()))
-            .collect();
-        self.schemas = Schemas {
-            provider: Schema::read("provider", &answer.provider.unwrap_or_default())?,
-            resources: read(answer.resource_schemas)?,
-            data_sources: read(answer.data_source_schemas)?,
-            ephemeral_resources: read(answer.ephemeral_resource_schemas)?,
-            list_resources: read(answer.list_resource_schemas)?,
-            actions: read(actions)?,
-            functions: answer.functions,
-            identities: BTreeMap::new(),
-            identity_versions: BTreeMap::new(),
-            provider_meta: match answer.provider_meta {
-                Some(schema) => Some(Schema::read("provider_meta", &schema)?),
-                None => None,
-            },
-            capabilities: answer.server_capabilities.unwrap_or_default(),
-        };
-        let answer = call!(
-            self,
-            get_resource_identity_schemas,
-            "GetResourceIdentitySchemas",
-            wire::get_resource_identity_schemas::Request {}
-        )?;
-        settle("GetResourceIdentitySchemas", answer.diagnostics)?;
-        for (name, schema) in answer.identity_schemas {
-            let mut members = BTreeMap::new();
-            for attribute in schema.identity_attributes {
-                let json = serde_json::from_slice(&attribute.r#type)
-                    .map_err(|error| Error::Usage(format!("{name}.{}: {error}", attribute.name)))?;
-                let ty = Type::parse(&json).map_err(Error::Usage)?;
-                if attribute.required_for_import == attribute.optional_for_import {
-                    return Err(Error::Invalid {
-                        call: "GetResourceIdentitySchemas",
-                        problems: vec![format!(
-                            "{name}.{}: exactly one of required and optional for import",
-                            attribute.name
-                        )],
-                    });
-                }
-                members.insert(attribute.name, ty);
-            }
-            let versions = &mut self.schemas.identity_versions;
-            versions.insert(name.clone(), schema.version);
-            self.schemas.identities.insert(name, Type::Object(members));
+    /// What goes with a call: an old core sends nothing at all.
+    fn announced(&self) -> Option<wire::ClientCapabilities> {
+        match self.era {
+            Era::Newest => Some(self.capabilities),
+            Era::Terraform1_8 => None,
         }
-        Ok(())
-    }
-
-    /// Asks for all schemas again: the size of the answer in bytes.
-    ///
-    /// # Errors
-    ///
-    /// When the call fails.
-    pub async fn schema_size(&mut self) -> Result<usize, Error> {
-        let answer = call!(
-            self,
-            get_provider_schema,
-            "GetProviderSchema",
-            wire::get_provider_schema::Request {}
-        )?;
-        Ok(prost::Message::encoded_len(&answer))
     }
 
     fn resource(&self, type_name: &str) -> Result<Schema, Error> {
@@ -282,9 +220,12 @@ impl Core {
         )?;
         let mut diagnostics = settle("ValidateProviderConfig", answer.diagnostics)?;
         let request = wire::configure_provider::Request {
-            terraform_version: "1.16.0".into(),
+            terraform_version: match self.era {
+                Era::Newest => "1.16.0".into(),
+                Era::Terraform1_8 => "1.8.5".into(),
+            },
             config: Some(config),
-            client_capabilities: Some(self.capabilities),
+            client_capabilities: self.announced(),
         };
         let answer = call!(self, configure_provider, "ConfigureProvider", request)?;
         diagnostics.extend(settle("ConfigureProvider", answer.diagnostics)?);
@@ -317,6 +258,7 @@ impl Core {
             process: None,
             schemas: self.schemas.clone(),
             capabilities: self.capabilities,
+            era: self.era,
             provider_meta: self.provider_meta.clone(),
         }
     }
@@ -329,99 +271,5 @@ impl Core {
         let ty = schema.ty();
         let meta = Value::from_json(&self.provider_meta, &ty).map_err(Error::Usage)?;
         Ok(Some(dynamic(&meta, &ty)))
-    }
-
-    fn identity_data(
-        &self,
-        type_name: &str,
-        identity: Option<&Value>,
-    ) -> Option<wire::ResourceIdentityData> {
-        let ty = self.schemas.identities.get(type_name)?;
-        let identity = identity?;
-        Some(wire::ResourceIdentityData {
-            identity_data: Some(dynamic(identity, ty)),
-        })
-    }
-
-    fn read_identity(
-        &self,
-        type_name: &str,
-        data: Option<wire::ResourceIdentityData>,
-        problems: &mut Vec<String>,
-    ) -> Option<Value> {
-        let ty = self.schemas.identities.get(type_name)?;
-        let value = decode(data?.identity_data, ty, problems);
-        (!matches!(value, Value::Null)).then_some(value)
-    }
-}
-
-fn find<T: Clone>(all: &BTreeMap<String, T>, name: &str) -> Result<T, Error> {
-    all.get(name).cloned().ok_or_else(|| {
-        let names: Vec<&str> = all.keys().map(String::as_str).collect();
-        Error::Usage(format!(
-            "the provider has no {name:?}, only {}",
-            names.join(", ")
-        ))
-    })
-}
-
-fn settle(call: &'static str, wire: Vec<wire::Diagnostic>) -> Result<Vec<Diagnostic>, Error> {
-    let diagnostics = Diagnostic::all(wire);
-    if diagnostics.iter().any(|diagnostic| diagnostic.error) {
-        return Err(Error::Diagnostics { call, diagnostics });
-    }
-    Ok(diagnostics)
-}
-
-fn fail_on(call: &'static str, problems: Vec<String>) -> Result<(), Error> {
-    if problems.is_empty() {
-        Ok(())
-    } else {
-        Err(Error::Invalid { call, problems })
-    }
-}
-
-fn dynamic(value: &Value, ty: &Type) -> wire::DynamicValue {
-    wire::DynamicValue {
-        msgpack: value.encode(ty).into(),
-        json: bytes_empty(),
-    }
-}
-
-fn decode(value: Option<wire::DynamicValue>, ty: &Type, problems: &mut Vec<String>) -> Value {
-    let value = value.unwrap_or_default();
-    if value.msgpack.is_empty() && !value.json.is_empty() {
-        problems.push("answer in JSON: not every core takes it".into());
-    }
-    Value::decode(&value.msgpack, ty).unwrap_or_else(|problem| {
-        problems.push(format!("cannot decode: {problem}"));
-        Value::Null
-    })
-}
-
-fn raw(json: &Json) -> wire::RawState {
-    wire::RawState {
-        json: json.to_string().into_bytes().into(),
-        flatmap: BTreeMap::new(),
-    }
-}
-
-fn bytes_empty() -> prost::bytes::Bytes {
-    prost::bytes::Bytes::new()
-}
-
-/// A deferred answer: a rule is broken if this client did not allow it.
-fn put_off(
-    call: &'static str,
-    deferred: Option<&wire::Deferred>,
-    allowed: wire::ClientCapabilities,
-) -> Result<(), Error> {
-    match deferred {
-        None => Ok(()),
-        Some(_) if allowed.deferral_allowed => Err(Error::Deferred { call }),
-        Some(_) => {
-            let problem = "deferred although the client did not allow it".to_owned();
-            fail_on(call, vec![problem])
-        }
     }
 }

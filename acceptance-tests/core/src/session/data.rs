@@ -32,7 +32,7 @@ impl Core {
             type_name: type_name.into(),
             config: Some(dynamic(&config, &ty)),
             provider_meta: self.meta()?,
-            client_capabilities: Some(self.capabilities),
+            client_capabilities: self.announced(),
         };
         let answer = call!(self, read_data_source, "ReadDataSource", request)?;
         settle("ReadDataSource", answer.diagnostics)?;
@@ -78,7 +78,7 @@ impl Core {
         let request = wire::open_ephemeral_resource::Request {
             type_name: type_name.into(),
             config: Some(dynamic(&config, &ty)),
-            client_capabilities: Some(self.capabilities),
+            client_capabilities: self.announced(),
         };
         let answer = call!(
             self,

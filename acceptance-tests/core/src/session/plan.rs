@@ -25,7 +25,7 @@ impl Core {
         let request = wire::validate_resource_config::Request {
             type_name: type_name.into(),
             config: Some(dynamic(&config, &ty)),
-            client_capabilities: Some(self.capabilities),
+            client_capabilities: self.announced(),
         };
         let answer = call!(
             self,
@@ -63,7 +63,7 @@ impl Core {
             let request = wire::validate_resource_config::Request {
                 type_name: type_name.into(),
                 config: Some(dynamic(config, &ty)),
-                client_capabilities: Some(self.capabilities),
+                client_capabilities: self.announced(),
             };
             let answer = call!(
                 self,
@@ -133,7 +133,7 @@ impl Core {
             config: Some(dynamic(config, &ty)),
             prior_private: private.into(),
             provider_meta: self.meta()?,
-            client_capabilities: Some(self.capabilities),
+            client_capabilities: self.announced(),
             prior_identity: self
                 .identity_data(type_name, prior.and_then(|prior| prior.identity.as_ref())),
             planned_private: bytes_empty(),

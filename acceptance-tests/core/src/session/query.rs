@@ -168,7 +168,7 @@ impl Core {
         let request = wire::plan_action::Request {
             action_type: action.into(),
             config: Some(config.clone()),
-            client_capabilities: Some(self.capabilities),
+            client_capabilities: self.announced(),
         };
         let answer = call!(self, plan_action, "PlanAction", request)?;
         settle("PlanAction", answer.diagnostics)?;
@@ -176,7 +176,7 @@ impl Core {
         let request = wire::invoke_action::Request {
             action_type: action.into(),
             config: Some(config),
-            client_capabilities: Some(self.capabilities),
+            client_capabilities: self.announced(),
         };
         let mut events = call!(self, invoke_action, "InvokeAction", request)?;
         let mut progress = Vec::new();

@@ -35,7 +35,7 @@ impl Core {
             current_state: Some(dynamic(&upgraded, &ty)),
             private: instance.private.clone().into(),
             provider_meta: self.meta()?,
-            client_capabilities: Some(self.capabilities),
+            client_capabilities: self.announced(),
             current_identity: self.identity_data(type_name, instance.identity.as_ref()),
         };
         let answer = call!(self, read_resource, "ReadResource", request)?;
@@ -128,6 +128,34 @@ impl Core {
         Ok(upgraded.unwrap_or(Value::Null))
     }
 
+    /// Asks for the upgrade of an identity that was never stored, as core does for state from before there was one if the
+    /// identity's version is not 0.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Diagnostics`] when the provider refuses, [`Error::Invalid`] when the answer does not fit the schema.
+    pub async fn upgrade_no_identity(&mut self, type_name: &str) -> Result<Option<Value>, Error> {
+        let request = wire::upgrade_resource_identity::Request {
+            type_name: type_name.into(),
+            version: 0,
+            raw_identity: Some(wire::RawState::default()),
+        };
+        let answer = call!(
+            self,
+            upgrade_resource_identity,
+            "UpgradeResourceIdentity",
+            request
+        )?;
+        settle("UpgradeResourceIdentity", answer.diagnostics)?;
+        let mut problems = Vec::new();
+        if answer.upgraded_identity.is_none() {
+            problems.push("no value at all, not even null".to_owned());
+        }
+        let upgraded = self.read_identity(type_name, answer.upgraded_identity, &mut problems);
+        fail_on("UpgradeResourceIdentity", problems)?;
+        Ok(upgraded)
+    }
+
     /// Turns a state into a configuration that would make it, as `-generate-config-out` needs it.
     ///
     /// # Errors
@@ -177,7 +205,7 @@ impl Core {
         let request = wire::import_resource_state::Request {
             type_name: type_name.into(),
             id: by.unwrap_or_default().into(),
-            client_capabilities: Some(self.capabilities),
+            client_capabilities: self.announced(),
             identity: self.identity_data(type_name, identity.as_ref()),
         };
         let answer = call!(self, import_resource_state, "ImportResourceState", request)?;

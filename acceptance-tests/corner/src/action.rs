@@ -1,8 +1,8 @@
 //! An action that counts.
 
 use framework::{
-    Action, Attribute, Diagnostics, InvokeRequest, Outcome, Path, Progress, Schema, async_trait,
-    validators,
+    Action, Attribute, Diagnostics, InvokeRequest, Outcome, Path, PlanActionRequest,
+    PlanActionResponse, Progress, Schema, Value, async_trait, validators,
 };
 
 use crate::store::Store;
@@ -18,10 +18,24 @@ impl Action<Store> for Count {
     fn schema(&self) -> Schema {
         Schema::new("Counts.").attribute(
             "to",
-            Attribute::number("Where it ends; at 7 it fails, at 8 it panics.")
-                .required()
-                .validate(validators::int_between(1, 9)),
+            Attribute::number(
+                "Where it ends; at 7 it fails, at 8 it panics, at 9 its plan asks the store.",
+            )
+            .required()
+            .validate(validators::int_between(1, 9)),
         )
+    }
+
+    async fn modify_plan(
+        &self,
+        request: PlanActionRequest<Store>,
+        _: &mut PlanActionResponse,
+    ) -> Outcome {
+        let to: Value<i64> = request.config.get_at(&Path::of("to"))?;
+        if to == Value::Known(9) {
+            request.data.names()?;
+        }
+        Ok(())
     }
 
     async fn invoke(

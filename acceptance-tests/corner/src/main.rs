@@ -5,6 +5,7 @@ mod action;
 mod data;
 mod ephemeral;
 mod functions;
+mod heap;
 mod list;
 mod note;
 mod provider;

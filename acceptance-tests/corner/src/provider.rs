@@ -56,6 +56,7 @@ impl Provider for Corner {
             Arc::new(crate::thing::Thing),
             Arc::new(crate::section::Section),
             Arc::new(crate::note::Note),
+            Arc::new(crate::heap::Heap),
         ]
     }
 

@@ -57,7 +57,12 @@ struct Plain {
 fn inner() -> [(&'static str, Attribute); 3] {
     [
         ("key", Attribute::string("A key.").required()),
-        ("default", Attribute::number("Has a default.").default(7)),
+        (
+            "default",
+            Attribute::number("Has a default.")
+                .default(7)
+                .validate(validators::int_between(0, 99)),
+        ),
         (
             "computed",
             Attribute::string("Chosen by the provider.")
@@ -100,6 +105,15 @@ impl Thing {
             () = cancel.cancelled() => true,
             () = tokio::time::sleep(time) => false,
         }
+    }
+}
+
+/// A panic in a destructor while another panic unwinds cannot be caught: the process aborts.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("dropped while unwinding");
     }
 }
 
@@ -254,8 +268,20 @@ impl Resource<Store> for Thing {
             .private
             .set("secret_length", &secret.map(|secret| secret.len()));
         let interrupted = Self::wait_if_asked(&model, &request.cancel).await;
+        if interrupted {
+            request.data.write(&format!("meta-cancelled-{name}"), "")?;
+        }
         match model.behaviour.as_known().map(String::as_str) {
             Some("panic") => panic!("as asked"),
+            Some("abort") => {
+                let _bomb = Bomb;
+                panic!("as asked");
+            }
+            Some("panic in a task") => {
+                let task = tokio::spawn(async { panic!("in the background, as asked") });
+                let failed = task.await.is_err();
+                tracing::info!(failed, "the task ended");
+            }
             Some("error with state") => {
                 response.set_state(&model);
                 response.diagnostics.error("failed late", "As asked.");

@@ -1,19 +1,11 @@
 //! Blocks of every kind, planned, applied, read, imported and upgraded under core's rules.
 
-use core_client::{Action, Core, Instance, Launch, UNKNOWN};
+use core_client::{Action, Core, Instance, UNKNOWN};
 use serde_json::{Value as Json, json};
-use tempfile::TempDir;
 
-const CORNER: &str = env!("CARGO_BIN_EXE_terraform-provider-corner");
+use crate::bench::start;
+
 const SECTION: &str = "corner_section";
-
-async fn start() -> (Core, TempDir) {
-    let mut core = Core::start(&Launch::new(CORNER)).await.expect("it starts");
-    let dir = tempfile::tempdir().expect("a directory");
-    let configured = core.configure(&json!({ "directory": dir.path() })).await;
-    configured.expect("it is configured");
-    (core, dir)
-}
 
 /// Core fills in what is absent: no list, set or map of blocks is ever null.
 fn section(name: &str, rules: &Json) -> Json {

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-const CORNER: &str = env!("CARGO_BIN_EXE_terraform-provider-corner");
+use crate::bench::CORNER;
 
 #[test]
 fn every_schema_keeps_cores_rules() {

@@ -31,6 +31,26 @@ pub enum Error {
         /// What the operating system said.
         source: std::io::Error,
     },
+    /// A zip could not be written.
+    #[error("cannot write {}", path.display())]
+    Archive {
+        /// The zip.
+        path: PathBuf,
+        /// What the library said.
+        source: zip::result::ZipError,
+    },
+    /// A signature that the registry would refuse.
+    #[error(
+        "the key {key} signs with algorithm {}; registries take RSA and DSA keys alone: make one with \
+         `gpg --quick-generate-key NAME rsa4096 sign`",
+        algorithm.map_or_else(|| "unknown".to_owned(), |number| number.to_string())
+    )]
+    Key {
+        /// The key as it was named.
+        key: String,
+        /// The number of its algorithm in OpenPGP.
+        algorithm: Option<u8>,
+    },
     /// The sandbox printed something else than its addresses, or ended first.
     #[error("the sandbox did not become ready: {0}")]
     Sandbox(String),

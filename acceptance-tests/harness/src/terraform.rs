@@ -85,12 +85,7 @@ impl Terraform {
         for address in PROVIDER_ADDRESSES {
             install(&mirror, address, &binaries.provider)?;
         }
-        let settings = folder.join(".terraformrc");
-        let text = format!(
-            "disable_checkpoint = true\nprovider_installation {{\n  filesystem_mirror {{\n    path = \"{}\"\n  }}\n}}\n",
-            mirror.display()
-        );
-        std::fs::write(&settings, text).map_err(Error::file(&settings))?;
+        let settings = settings(&folder, &mirror)?;
         let mut environment = BTreeMap::new();
         environment.insert("TF_CLI_CONFIG_FILE".to_owned(), settings.into_os_string());
         // Charts are kept with the test, not with the user.
@@ -121,6 +116,15 @@ impl Terraform {
     /// [`Error::File`] when its file cannot be laid out.
     pub fn install(&self, address: &str, provider: &Path) -> Result<(), Error> {
         install(&self.folder.join(".mirror"), address, provider)
+    }
+
+    /// Installs from a mirror of the caller's own, and from nowhere else.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::File`] when the settings cannot be written.
+    pub fn mirror(&self, mirror: &Path) -> Result<(), Error> {
+        settings(&self.folder, mirror).map(drop)
     }
 
     /// The working folder.
@@ -255,6 +259,17 @@ impl Terraform {
             source,
         })
     }
+}
+
+/// Writes the settings that let terraform install from one mirror alone.
+fn settings(folder: &Path, mirror: &Path) -> Result<PathBuf, Error> {
+    let settings = folder.join(".terraformrc");
+    let text = format!(
+        "disable_checkpoint = true\nprovider_installation {{\n  filesystem_mirror {{\n    path = \"{}\"\n  }}\n}}\n",
+        mirror.display()
+    );
+    std::fs::write(&settings, text).map_err(Error::file(&settings))?;
+    Ok(settings)
 }
 
 /// Lays the provider out as a filesystem mirror. A link, not a copy: the debug binary is large, and every test has a

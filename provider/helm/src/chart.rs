@@ -2,6 +2,7 @@
 
 mod archive;
 mod dependencies;
+pub(crate) mod flat;
 mod folder;
 mod ignore;
 mod load;

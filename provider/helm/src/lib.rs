@@ -33,9 +33,9 @@
 //!
 //! Parity is with one version of Helm. `cargo corpus DIR` renders every chart below a folder with
 //! this crate and with the real helm and compares the bytes; `tests/zoo` holds one small chart for
-//! each rule. Four things differ on purpose: nothing is fetched while rendering (a values schema
+//! each rule. Three things differ on purpose: nothing is fetched while rendering (a values schema
 //! elsewhere permits everything), texts of our own hold no values, because these may be secrets,
-//! archives that hold links are refused, and so are signatures over SHA-1.
+//! and archives that hold links are refused.
 
 mod cluster;
 mod dates;

@@ -33,7 +33,7 @@ pub(crate) enum Error {
     Wrong(String),
 }
 
-/// Whose signature the text carries; `now` in seconds since 1970.
+/// Whose signature the text carries, and what is weak about it; `now` in seconds since 1970.
 ///
 /// # Errors
 ///
@@ -42,7 +42,7 @@ pub(crate) fn signer<'k>(
     ring: &'k [Certificate],
     signed: &Signed,
     now: u64,
-) -> Result<&'k Certificate, Error> {
+) -> Result<(&'k Certificate, Option<String>), Error> {
     let mut last = Error::UnknownSigner;
     for body in packet::read(&signed.signature)?
         .into_iter()
@@ -57,7 +57,7 @@ pub(crate) fn signer<'k>(
             }
         };
         match check_one(ring, signed, &signature, now) {
-            Ok(certificate) => return Ok(certificate),
+            Ok(found) => return Ok(found),
             Err(error) => last = error,
         }
     }
@@ -69,7 +69,7 @@ fn check_one<'k>(
     signed: &Signed,
     signature: &Signature,
     now: u64,
-) -> Result<&'k Certificate, Error> {
+) -> Result<(&'k Certificate, Option<String>), Error> {
     // Of a text, or of bytes: in the canonical form both are the same.
     if !matches!(signature.kind, 0 | 1) {
         return Err(Error::Unsupported(format!(
@@ -92,7 +92,7 @@ fn check_one<'k>(
                 return Err(Error::Expired);
             }
             certificate.usable(key, now)?;
-            return Ok(certificate);
+            return Ok((certificate, check::weakness(&key.material, signature)));
         }
     }
     Err(last)

@@ -1,11 +1,15 @@
 //! Signed charts, judged by gpg, which makes keys and signatures, and by the real helm, which must come to the
 //! same conclusions. Both are looked for; what is not there is skipped with a note.
 
+#[path = "support/server.rs"]
+mod server;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::Arc;
 
 use helm::source::{Error, Fetcher, Keyring, ProvenanceError, Request, Verify};
+use server::Server;
 use tokio_util::sync::CancellationToken;
 use transport::{Dialer, SystemClock, Trust, http_client};
 
@@ -78,6 +82,25 @@ impl Bench {
         std::fs::write(&plain, text).expect("a file");
         let path = plain.display().to_string();
         let signed = self.gpg(&[
+            "--local-user",
+            signer,
+            "--digest-algo",
+            hash,
+            "--output",
+            "-",
+            "--clearsign",
+            &path,
+        ]);
+        std::fs::write(self.path(&format!("{NAME}.prov")), signed).expect("a file");
+    }
+
+    /// As [`Self::sign`], with a hash that gpg has given up.
+    fn gpg_old(&self, signer: &str, hash: &str) {
+        let plain = self.path("text");
+        std::fs::write(&plain, self.text()).expect("a file");
+        let path = plain.display().to_string();
+        let signed = self.gpg(&[
+            "--allow-weak-digest-algos",
             "--local-user",
             signer,
             "--digest-algo",
@@ -243,14 +266,60 @@ fn what_does_not_hold_is_refused_in_helms_words() {
     let error = bench.judge(&ring).expect_err("another archive");
     assert!(error.starts_with("sha256 sum does not match"), "{error}");
 
-    // What collides proves nothing, though helm takes it.
-    bench.sign(&signer, "SHA1", &bench.text());
-    let keyring = Keyring::load(&ring).expect("a keyring");
+    // What helm's library does not even look at.
+    bench.gpg_old(&signer, "RIPEMD160");
     let archive = std::fs::read(&bench.archive).expect("an archive");
     let weak = std::fs::read(&prov).expect("a provenance");
+    let keyring = Keyring::load(&ring).expect("a keyring");
     let refused = keyring.verify(&archive, &weak, NAME, jiff::Timestamp::now());
     let error = refused.expect_err("a weak hash").to_string();
     assert!(error.contains("insecure message hash algorithm"), "{error}");
+}
+
+/// Old hashes and short keys hold as they do for helm, and are told.
+#[test]
+fn weak_signatures_hold_and_are_told() {
+    let Some(bench) = Bench::new() else { return };
+    for (algorithm, hash, weak) in [
+        ("ed25519", "SHA1", Some("SHA-1")),
+        ("ed25519", "SHA224", None),
+        ("rsa2048", "SHA1", Some("SHA-1")),
+        ("rsa2048", "SHA224", None),
+        ("rsa2048", "SHA384", None),
+        ("rsa1024", "SHA256", Some("1024 bits")),
+        ("rsa1024", "SHA1", Some("SHA-1")),
+        ("dsa1024", "SHA224", Some("1024 bits")),
+    ] {
+        let name = format!("{algorithm} <{algorithm}@example.com>");
+        let ring = bench.path(&format!("{}.gpg", name.replace([' ', '<', '>'], "_")));
+        let ring = if ring.exists() {
+            ring
+        } else {
+            bench.key(algorithm, "sign");
+            bench.ring(&name)
+        };
+        bench.sign(&name, hash, &bench.text());
+        assert_eq!(bench.judge(&ring), Ok(vec![name]), "{algorithm} {hash}");
+        let archive = std::fs::read(&bench.archive).expect("an archive");
+        let prov = bench.path(&format!("{NAME}.prov"));
+        let text = std::fs::read_to_string(&prov).expect("a provenance");
+        let keyring = Keyring::load(&ring).expect("a keyring");
+        let judge =
+            |text: &str| keyring.verify(&archive, text.as_bytes(), NAME, jiff::Timestamp::now());
+        let found = judge(&text).expect("helm takes it").weakness;
+        match weak {
+            None => assert_eq!(found, None, "{algorithm} {hash}"),
+            Some(words) => assert!(
+                found.is_some_and(|found| found.contains(words)),
+                "{algorithm} {hash}"
+            ),
+        }
+        // What is weak is checked all the same.
+        assert!(
+            judge(&text.replace("name: web", "name: wes")).is_err(),
+            "{algorithm} {hash}"
+        );
+    }
 }
 
 /// What the real helm signs, we accept.
@@ -337,6 +406,240 @@ fn a_fetched_archive_is_verified_when_asked() {
             ..
         })
     ));
+}
+
+fn fetcher() -> Fetcher {
+    let client = http_client(&Trust::system(), &Dialer::direct(), "test").expect("sound settings");
+    Fetcher::new(client, SystemClock::shared())
+}
+
+fn sum(bytes: &[u8]) -> String {
+    use sha2::Digest as _;
+    hex::encode(sha2::Sha256::digest(bytes))
+}
+
+#[tokio::test]
+async fn a_repository_serves_signatures_beside_its_archives() {
+    let Some(bench) = Bench::new() else { return };
+    let server = Server::start().await;
+    let signer = bench.key("ed25519", "sign");
+    bench.sign(&signer, "SHA512", &bench.text());
+    let bytes = std::fs::read(&bench.archive).expect("an archive");
+    let prov = std::fs::read(bench.path(&format!("{NAME}.prov"))).expect("a provenance");
+    let index = format!(
+        "entries:\n  web:\n  - version: 1.0.0\n    digest: {}\n    urls: [{NAME}]\n",
+        sum(&bytes)
+    );
+    server.page("/r/index.yaml", 200, "", index);
+    server.page(&format!("/r/{NAME}"), 200, "", bytes.clone());
+    let cache = bench.path("cache");
+    let cancel = CancellationToken::new();
+    let keyring = |name: &str| Arc::new(Keyring::load(bench.ring(name)).expect("a keyring"));
+    let mut request = Request {
+        chart: "web".into(),
+        repository: Some(format!("{}/r", server.base)),
+        verify: Verify::Always,
+        keyring: Some(keyring(&signer)),
+        ..Request::default()
+    };
+
+    // Without a signature: refused or taken, as asked.
+    let refused = fetcher()
+        .fetch(&request, &cancel)
+        .await
+        .expect_err("no signature");
+    let Error::Provenance {
+        source: ProvenanceError::Missing(place),
+        ..
+    } = refused
+    else {
+        panic!("{refused}")
+    };
+    assert!(place.ends_with(&format!("/r/{NAME}.prov")), "{place}");
+    request.verify = Verify::IfPossible;
+    let taken = fetcher()
+        .fetch(&request, &cancel)
+        .await
+        .expect("none is needed");
+    assert_eq!(taken.verification, None);
+
+    // A server in trouble is not the absence of a signature.
+    server.page(&format!("/r/{NAME}.prov"), 403, "", "");
+    let error = fetcher()
+        .fetch(&request, &cancel)
+        .await
+        .expect_err("nobody knows");
+    assert!(
+        matches!(error, Error::Status { status: 403, .. }),
+        "{error}"
+    );
+
+    server.page(&format!("/r/{NAME}.prov"), 200, "", prov.clone());
+    request.verify = Verify::Always;
+    let signed = fetcher()
+        .cache(&cache)
+        .fetch(&request, &cancel)
+        .await
+        .expect("a signed chart");
+    assert_eq!(
+        signed
+            .verification
+            .as_ref()
+            .expect("it is verified")
+            .signed_by,
+        [signer.clone()]
+    );
+
+    // What is pinned is in the cache with its signature: nobody is asked.
+    server.seen();
+    request.digest = Some(signed.digest.clone());
+    let again = fetcher()
+        .cache(&cache)
+        .fetch(&request, &cancel)
+        .await
+        .expect("it is kept");
+    assert_eq!(again.verification, signed.verification);
+    assert_eq!(server.seen(), Vec::<String>::new());
+
+    // Another keyring is another question: the repository may have another signature.
+    let other = bench.key("rsa2048", "sign");
+    request.keyring = Some(keyring(&other));
+    let refused = fetcher().cache(&cache).fetch(&request, &cancel).await;
+    assert!(
+        matches!(refused, Err(Error::Provenance { .. })),
+        "a stranger"
+    );
+    assert!(!server.seen().is_empty());
+    bench.sign(&other, "SHA512", &bench.text());
+    let prov = std::fs::read(bench.path(&format!("{NAME}.prov"))).expect("a provenance");
+    server.page(&format!("/r/{NAME}.prov"), 200, "", prov);
+    let signed = fetcher()
+        .cache(&cache)
+        .fetch(&request, &cancel)
+        .await
+        .expect("signed anew");
+    assert_eq!(
+        signed.verification.expect("it is verified").signed_by,
+        [other]
+    );
+}
+
+#[tokio::test]
+async fn a_registry_keeps_the_signature_as_a_layer() {
+    let Some(bench) = Bench::new() else { return };
+    let server = Server::start().await;
+    let signer = bench.key("ed25519", "sign");
+    bench.sign(&signer, "SHA512", &bench.text());
+    let bytes = std::fs::read(&bench.archive).expect("an archive");
+    let prov = std::fs::read(bench.path(&format!("{NAME}.prov"))).expect("a provenance");
+    let layer = |kind: &str, bytes: &[u8]| {
+        format!(
+            "{{\"mediaType\": \"application/vnd.cncf.helm.chart.{kind}\", \"digest\": \"sha256:{}\"}}",
+            sum(bytes)
+        )
+    };
+    let content = layer("content.v1.tar+gzip", &bytes);
+    let with = |layers: &str| format!("{{\"layers\": [{layers}]}}");
+    let manifest = "/v2/org/web/manifests/1.0.0";
+    server.page(
+        &format!("/v2/org/web/blobs/sha256:{}", sum(&bytes)),
+        200,
+        "",
+        bytes.clone(),
+    );
+    server.page(
+        &format!("/v2/org/web/blobs/sha256:{}", sum(&prov)),
+        200,
+        "",
+        prov.clone(),
+    );
+    server.page(manifest, 200, "", with(&content));
+    let cancel = CancellationToken::new();
+    let mut request = Request {
+        chart: "web".into(),
+        repository: Some(server.base.replace("http://", "oci://") + "/org"),
+        version: Some("1.0.0".into()),
+        verify: Verify::Always,
+        keyring: Some(Arc::new(
+            Keyring::load(bench.ring(&signer)).expect("a keyring"),
+        )),
+        ..Request::default()
+    };
+    let refused = fetcher()
+        .fetch(&request, &cancel)
+        .await
+        .expect_err("no such layer");
+    assert!(
+        matches!(
+            refused,
+            Error::Provenance {
+                source: ProvenanceError::Missing(_),
+                ..
+            }
+        ),
+        "{refused}"
+    );
+
+    server.page(
+        manifest,
+        200,
+        "",
+        with(&format!(
+            "{content}, {}",
+            layer("provenance.v1.prov", &prov)
+        )),
+    );
+    let cache = bench.path("cache");
+    let signed = fetcher()
+        .cache(&cache)
+        .fetch(&request, &cancel)
+        .await
+        .expect("a signed chart");
+    assert_eq!(
+        signed
+            .verification
+            .as_ref()
+            .expect("it is verified")
+            .signed_by,
+        [signer]
+    );
+    server.seen();
+    request.digest = Some(signed.digest);
+    fetcher()
+        .cache(&cache)
+        .fetch(&request, &cancel)
+        .await
+        .expect("it is kept");
+    assert_eq!(server.seen(), Vec::<String>::new());
+
+    // A registry that answers with another chart of the same signer is found out by the name.
+    request.digest = None;
+    request.chart = "wax".into();
+    for path in [
+        "manifests/1.0.0".to_owned(),
+        format!("blobs/sha256:{}", sum(&bytes)),
+        format!("blobs/sha256:{}", sum(&prov)),
+    ] {
+        let body = match path.as_str() {
+            "manifests/1.0.0" => with(&format!(
+                "{content}, {}",
+                layer("provenance.v1.prov", &prov)
+            ))
+            .into_bytes(),
+            path if path.ends_with(&sum(&prov)) => prov.clone(),
+            _ => bytes.clone(),
+        };
+        server.page(&format!("/v2/org/wax/{path}"), 200, "", body);
+    }
+    let refused = fetcher()
+        .fetch(&request, &cancel)
+        .await
+        .expect_err("another chart");
+    let text = std::error::Error::source(&refused).map(ToString::to_string);
+    assert_eq!(
+        text.as_deref(),
+        Some("provenance does not contain a SHA for a file named \"wax-1.0.0.tgz\"")
+    );
 }
 
 /// Nothing that somebody could send makes us panic.

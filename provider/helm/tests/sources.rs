@@ -1,87 +1,18 @@
 //! Fetching over real sockets: repositories, registries, redirects, credentials, digests, cache.
 
-use std::collections::BTreeMap;
+#[path = "support/server.rs"]
+mod server;
+
 use std::io::Write as _;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use flate2::{Compression, write::GzEncoder};
 use helm::source::{Credentials, Error, Fetcher, Request};
 use secret::SecretString;
+use server::Server;
 use sha2::{Digest as _, Sha256};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use transport::{Dialer, SystemClock, Trust, http_client};
-
-type Pages = BTreeMap<String, (u16, String, Vec<u8>)>;
-
-/// Answers by path; remembers each request as `path authorization`.
-struct Server {
-    base: String,
-    seen: Arc<Mutex<Vec<String>>>,
-    pages: Arc<Mutex<Pages>>,
-}
-
-impl Server {
-    async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0")
-            .await
-            .expect("loopback has free ports");
-        let base = format!("http://{}", listener.local_addr().expect("it is bound"));
-        let (seen, pages) = (
-            Arc::new(Mutex::new(Vec::new())),
-            Arc::new(Mutex::new(Pages::new())),
-        );
-        let server = Self {
-            base,
-            seen: seen.clone(),
-            pages: pages.clone(),
-        };
-        tokio::spawn(async move {
-            while let Ok((mut stream, _)) = listener.accept().await {
-                let mut head = Vec::new();
-                while !head.ends_with(b"\r\n\r\n") {
-                    match stream.read_u8().await {
-                        Ok(byte) => head.push(byte),
-                        Err(_) => break,
-                    }
-                }
-                let head = String::from_utf8_lossy(&head).into_owned();
-                let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
-                let authorization = head
-                    .lines()
-                    .find_map(|line| line.strip_prefix("authorization: "))
-                    .unwrap_or("-")
-                    .to_owned();
-                seen.lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .push(format!("{path} {authorization}"));
-                let page = {
-                    let pages = pages.lock().unwrap_or_else(PoisonError::into_inner);
-                    let with = pages.get(&format!("{path} {authorization}"));
-                    with.or_else(|| pages.get(&path)).cloned()
-                };
-                let (status, headers, body) = page.unwrap_or((404, String::new(), Vec::new()));
-                let answer = format!(
-                    "HTTP/1.1 {status} X\r\ncontent-length: {}\r\nconnection: close\r\n{headers}\r\n",
-                    body.len()
-                );
-                let _ = stream.write_all(answer.as_bytes()).await;
-                let _ = stream.write_all(&body).await;
-            }
-        });
-        server
-    }
-
-    fn page(&self, path: &str, status: u16, headers: &str, body: impl Into<Vec<u8>>) {
-        let mut pages = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
-        pages.insert(path.to_owned(), (status, headers.to_owned(), body.into()));
-    }
-
-    fn seen(&self) -> Vec<String> {
-        std::mem::take(&mut *self.seen.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
 
 fn archive(version: &str) -> Vec<u8> {
     let text = format!("apiVersion: v2\nname: web\nversion: {version}\n");
@@ -255,5 +186,110 @@ async fn a_mirror_stands_for_every_host_and_gets_no_credentials() {
             "/m/charts.example.com/x/index.yaml -",
             "/m/github.example.com/web.tgz -"
         ]
+    );
+}
+
+#[tokio::test]
+async fn a_folder_that_changed_is_still_known_by_its_digest() {
+    let (chart, kept) = (
+        tempfile::tempdir().expect("scratch"),
+        tempfile::tempdir().expect("scratch"),
+    );
+    let write = |text: &str| {
+        std::fs::create_dir_all(chart.path().join("templates")).expect("a folder");
+        std::fs::write(
+            chart.path().join("Chart.yaml"),
+            "apiVersion: v2\nname: web\nversion: 1.0.0\n",
+        )
+        .expect("a file");
+        std::fs::write(chart.path().join("templates/a.yaml"), text).expect("a file");
+    };
+    let fetcher = fetcher().cache(kept.path());
+    let cancel = CancellationToken::new();
+    let mut wanted = request(&chart.path().display().to_string(), None);
+    write("a: 1\n");
+    let first = fetcher.fetch(&wanted, &cancel).await.expect("a chart");
+    write("a: 2\n");
+    let second = fetcher.fetch(&wanted, &cancel).await.expect("a chart");
+    assert_ne!(first.digest, second.digest);
+    wanted.digest = Some(first.digest.clone());
+    let again = fetcher.fetch(&wanted, &cancel).await.expect("it is kept");
+    assert_eq!(again.digest, first.digest);
+    assert_eq!(&again.chart.templates[0].data[..], b"a: 1\n");
+    // Nobody knows what was never seen, and a broken file is nothing.
+    wanted.digest = Some(digest(b"never"));
+    let error = fetcher
+        .fetch(&wanted, &cancel)
+        .await
+        .expect_err("other files");
+    assert!(matches!(error, Error::Digest { .. }), "{error}");
+    let file = kept
+        .path()
+        .join("sha256")
+        .join(format!("{}.files", first.digest));
+    std::fs::write(file, b"broken").expect("a file");
+    wanted.digest = Some(first.digest);
+    let error = fetcher.fetch(&wanted, &cancel).await.expect_err("broken");
+    assert!(matches!(error, Error::Digest { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn an_archive_on_this_machine_that_changed_is_still_known_by_its_digest() {
+    let folder = tempfile::tempdir().expect("scratch");
+    let path = folder.path().join("web.tgz");
+    let fetcher = fetcher().cache(folder.path().join("cache"));
+    let cancel = CancellationToken::new();
+    let mut wanted = request(&path.display().to_string(), None);
+    std::fs::write(&path, archive("1.0.0")).expect("a file");
+    let first = fetcher.fetch(&wanted, &cancel).await.expect("a chart");
+    std::fs::write(&path, archive("2.0.0")).expect("a file");
+    wanted.digest = Some(first.digest);
+    let again = fetcher.fetch(&wanted, &cancel).await.expect("it is kept");
+    assert_eq!(again.version, "1.0.0");
+}
+
+#[tokio::test]
+async fn a_registry_that_wants_a_password_gets_it_and_nobody_else() {
+    let (server, elsewhere) = (Server::start().await, Server::start().await);
+    let bytes = archive("1.0.0");
+    let layer = format!("sha256:{}", digest(&bytes));
+    let manifest = format!(
+        "{{\"layers\": [{{\"mediaType\": \"application/vnd.cncf.helm.chart.content.v1.tar+gzip\", \"digest\": \"{layer}\"}}]}}"
+    );
+    let challenge = "www-authenticate: Basic realm=\"charts\"\r\n";
+    let manifests = "/v2/org/web/manifests/1.0.0";
+    server.page(manifests, 401, challenge, "");
+    server.page(&format!("{manifests} {BASIC}"), 200, "", manifest);
+    // Blobs are often in a store on another host, which must not learn the password.
+    let location = format!("location: {}/blob?signed=x\r\n", elsewhere.base);
+    server.page(
+        &format!("/v2/org/web/blobs/{layer} {BASIC}"),
+        307,
+        &location,
+        "",
+    );
+    elsewhere.page("/blob?signed=x", 200, "", bytes);
+    let mut wanted = request(
+        "web",
+        Some(server.base.replace("http://", "oci://") + "/org"),
+    );
+    wanted.version = Some("1.0.0".into());
+    let fetched = fetcher().fetch(&wanted, &CancellationToken::new()).await;
+    let fetched = fetched.unwrap_or_else(|error| panic!("{error}: {:?}", server.seen()));
+    assert_eq!(fetched.version, "1.0.0");
+    assert_eq!(elsewhere.seen(), ["/blob?signed=x -"]);
+
+    // Who gives tokens is told by the registry: the password does not follow it to strangers.
+    let stranger = elsewhere.base.replace("127.0.0.1", "localhost");
+    let challenge =
+        format!("www-authenticate: Bearer realm=\"{stranger}/token\",service=\"s\"\r\n");
+    server.page(manifests, 401, &challenge, "");
+    let refused = fetcher().fetch(&wanted, &CancellationToken::new()).await;
+    assert!(refused.is_err());
+    let seen = elsewhere.seen();
+    assert!(seen.iter().all(|call| call.ends_with(" -")), "{seen:?}");
+    assert!(
+        seen.iter().any(|call| call.starts_with("/token")),
+        "{seen:?}"
     );
 }

@@ -41,9 +41,12 @@ impl Chart {
     ///
     /// Unreadable or irregular files, and whatever makes it no chart.
     pub fn from_folder(path: impl AsRef<Path>) -> Result<Self, Error> {
-        let path = path.as_ref();
-        let limits = Limits::default();
-        let files = folder::read(path, &limits)?;
+        Self::from_files(Self::folder_files(path.as_ref())?)
+    }
+
+    /// The files of a folder, as [`Self::from_folder`] takes them.
+    pub(crate) fn folder_files(path: &Path) -> Result<Vec<File>, Error> {
+        let files = folder::read(path, &Limits::default())?;
         if !path.join("Chart.yaml").exists() {
             let file = path.join("Chart.yaml");
             return Err(Error::Invalid(format!(
@@ -51,7 +54,7 @@ impl Chart {
                 file.display()
             )));
         }
-        Self::from_files(files)
+        Ok(files)
     }
 
     /// Loads a `.tgz`.

@@ -4,15 +4,22 @@ use aws_lc_rs::signature::{
     self as lc, RsaParameters, RsaPublicKeyComponents, UnparsedPublicKey, VerificationAlgorithm,
 };
 use num_bigint::BigUint;
-use sha2::{Digest as _, Sha256, Sha384, Sha512};
+use sha1::Sha1;
+use sha2::{Digest as _, Sha224, Sha256, Sha384, Sha512};
 
 use super::Error;
 use super::key::Material;
 use super::packet::{Reader, Signature};
 
+const SHA1: u8 = 2;
 const SHA256: u8 = 8;
 const SHA384: u8 = 9;
 const SHA512: u8 = 10;
+const SHA224: u8 = 11;
+/// Bits below which a modulus is short by today's rules (NIST SP 800-131A).
+const SHORT: u64 = 2048;
+/// Bits of the largest modulus in use; more would only take time.
+const LARGEST: u64 = 8192;
 
 /// 1.2.840.10045.3.1.7
 const P256: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
@@ -25,10 +32,12 @@ const P521: &[u8] = &[0x2b, 0x81, 0x04, 0x00, 0x23];
 pub(super) fn verify(key: &Material, signature: &Signature, data: &[u8]) -> Result<(), Error> {
     let message = [data, &signature.trailer].concat();
     let digest = match signature.hash {
+        SHA1 => Sha1::digest(&message).to_vec(),
+        SHA224 => Sha224::digest(&message).to_vec(),
         SHA256 => Sha256::digest(&message).to_vec(),
         SHA384 => Sha384::digest(&message).to_vec(),
         SHA512 => Sha512::digest(&message).to_vec(),
-        // Those that collide among them: nothing signed with them proves anything.
+        // MD5 and RIPEMD-160 among them, which Helm refuses as well.
         other => {
             let text = format!("insecure message hash algorithm: {other}");
             return Err(Error::Wrong(text));
@@ -38,7 +47,7 @@ pub(super) fn verify(key: &Material, signature: &Signature, data: &[u8]) -> Resu
     let (sound, name) = match (key, signature.algorithm) {
         (Material::Rsa { n, e }, 1 | 3) => {
             let number = numbers.mpi()?;
-            (rsa(n, e, signature.hash, &message, &number), "RSA")
+            (rsa(n, e, signature.hash, &message, &digest, &number), "RSA")
         }
         (Material::Ed25519(point), 22) => {
             let (r, s) = (numbers.mpi()?, numbers.mpi()?);
@@ -75,15 +84,64 @@ fn padded(number: &[u8], length: usize) -> Vec<u8> {
     bytes
 }
 
-fn rsa(n: &[u8], e: &[u8], hash: u8, message: &[u8], number: &[u8]) -> bool {
+/// What Helm accepts and should not be relied on.
+pub(super) fn weakness(key: &Material, signature: &Signature) -> Option<String> {
+    if signature.hash == SHA1 {
+        return Some("it signs a SHA-1, of which two texts can have the same".to_owned());
+    }
+    let bits = match key {
+        Material::Rsa { n, .. } => BigUint::from_bytes_be(n).bits(),
+        Material::Dsa { p, .. } => BigUint::from_bytes_be(p).bits(),
+        _ => return None,
+    };
+    (bits < SHORT).then(|| format!("its key has {bits} bits, {SHORT} are the least today"))
+}
+
+fn rsa(n: &[u8], e: &[u8], hash: u8, message: &[u8], digest: &[u8], number: &[u8]) -> bool {
     let parameters: &RsaParameters = match hash {
         SHA256 => &lc::RSA_PKCS1_2048_8192_SHA256,
         SHA384 => &lc::RSA_PKCS1_2048_8192_SHA384,
-        _ => &lc::RSA_PKCS1_2048_8192_SHA512,
+        SHA512 => &lc::RSA_PKCS1_2048_8192_SHA512,
+        _ => return old_rsa(n, e, hash, digest, number),
     };
+    if BigUint::from_bytes_be(n).bits() < SHORT {
+        return old_rsa(n, e, hash, digest, number);
+    }
     let key = RsaPublicKeyComponents { n, e };
     key.verify(parameters, message, &padded(number, n.len()))
         .is_ok()
+}
+
+/// RFC 8017, section 8.2.2, for what the library has no parameters for: the whole encoding is built and compared, so
+/// that no padding is parsed.
+fn old_rsa(n: &[u8], e: &[u8], hash: u8, digest: &[u8], number: &[u8]) -> bool {
+    // DER of DigestInfo up to the digest (section 9.2, note 1).
+    let (oid, length): (&[u8], u8) = match hash {
+        SHA1 => (&[0x2b, 0x0e, 0x03, 0x02, 0x1a], 20),
+        SHA224 => (&[0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x04], 28),
+        SHA256 => (&[0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01], 32),
+        SHA384 => (&[0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x02], 48),
+        SHA512 => (&[0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x03], 64),
+        _ => return false,
+    };
+    let algorithm = oid.len() as u8 + 4;
+    let mut info = vec![0x30, algorithm + length + 4, 0x30, algorithm, 0x06];
+    info.push(oid.len() as u8);
+    info.extend(oid);
+    info.extend([0x05, 0x00, 0x04, length]);
+    info.extend(digest);
+    let modulus = BigUint::from_bytes_be(n);
+    let size = usize::try_from(modulus.bits().div_ceil(8)).unwrap_or(0);
+    let power = BigUint::from_bytes_be(number);
+    if modulus.bits() > LARGEST || power >= modulus || size < info.len() + 11 {
+        return false;
+    }
+    let mut expected = vec![0xff; size];
+    (expected[0], expected[1]) = (0, 1);
+    let start = size - info.len();
+    expected[start - 1] = 0;
+    expected[start..].copy_from_slice(&info);
+    power.modpow(&BigUint::from_bytes_be(e), &modulus) == BigUint::from_bytes_be(&expected)
 }
 
 /// EdDSA signs the hash here, not the message.
@@ -139,8 +197,6 @@ fn integer(number: &[u8]) -> Vec<u8> {
 
 /// FIPS 186-4, section 4.7.
 fn dsa([p, q, g, y]: [&[u8]; 4], digest: &[u8], pair: [&[u8]; 2]) -> bool {
-    /// Bits of the largest modulus in use; more would only take time.
-    const LARGEST: u64 = 4096;
     let number = BigUint::from_bytes_be;
     let (modulus, order) = (number(p), number(q));
     let pair = (number(pair[0]), number(pair[1]));

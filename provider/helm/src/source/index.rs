@@ -3,7 +3,8 @@
 
 use serde_json::Value;
 
-use super::{Error, choose, newest};
+use super::Error;
+use super::versions::{choose, newest};
 use crate::yaml;
 
 /// The versions of one chart.

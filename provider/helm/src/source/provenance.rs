@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use super::sums::sha256;
 use crate::openpgp::{self, Certificate, clear_signed, read_keyring};
 use crate::yaml;
 
@@ -38,6 +39,8 @@ pub struct Verification {
     pub file_name: String,
     /// `sha256:` and the archive's digest in hex.
     pub file_hash: String,
+    /// Why the signature proves less than it should, though Helm takes it: a hash that collides, a short key.
+    pub weakness: Option<String>,
 }
 
 /// Why an archive does not count as signed, in Helm's words.
@@ -115,10 +118,10 @@ impl Keyring {
     ) -> Result<Verification, ProvenanceError> {
         let signed = clear_signed(provenance).ok_or(ProvenanceError::NoSignature)?;
         let now = u64::try_from(now.as_second()).unwrap_or(0);
-        let signer = openpgp::signer(&self.certificates, &signed, now)
+        let (signer, weakness) = openpgp::signer(&self.certificates, &signed, now)
             .map_err(|error| ProvenanceError::Signature(error.to_string()))?;
         let sums = sums(&signed.text)?;
-        let seen = format!("sha256:{}", super::sha256(archive));
+        let seen = format!("sha256:{}", sha256(archive));
         let Some(sum) = sums.get("files").and_then(|files| files.get(file_name)) else {
             return Err(ProvenanceError::NoFile(file_name.to_owned()));
         };
@@ -135,8 +138,19 @@ impl Keyring {
             fingerprint: signer.fingerprint(),
             file_name: file_name.to_owned(),
             file_hash: seen,
+            weakness,
         })
     }
+}
+
+/// The name under which `provenance` speaks of `archive`; nothing is verified.
+pub(super) fn signed_name(provenance: &[u8], archive: &[u8]) -> Option<String> {
+    let sums = sums(&clear_signed(provenance)?.text).ok()?;
+    let seen = format!("sha256:{}", sha256(archive));
+    let mut files = sums.get("files")?.as_object()?.iter();
+    files
+        .find(|(_, sum)| sum.as_str() == Some(&seen))
+        .map(|(name, _)| name.clone())
 }
 
 /// The second part of the message: sums by file.

@@ -16,6 +16,8 @@ pub struct FetchedChart {
     pub chart: Arc<Chart>,
     /// SHA-256 of the archive, or of the files of a folder.
     pub digest: String,
+    /// Why its signature proves less than it should, when one was asked for.
+    pub weakness: Option<String>,
 }
 
 /// How a chart is come by.
@@ -99,6 +101,7 @@ impl Charts {
         Ok(FetchedChart {
             chart: fetched.chart,
             digest: fetched.digest,
+            weakness: fetched.verification.and_then(|found| found.weakness),
         })
     }
 

@@ -189,7 +189,19 @@ impl Planner<'_> {
         };
         let cancel = &self.request.cancel;
         match charts.get(source, digest, access, cancel).await {
-            Ok(chart) => Some(chart),
+            Ok(chart) => {
+                if let Some(weakness) = &chart.weakness {
+                    diagnostics.warning_at(
+                        Path::of("verify"),
+                        "the chart's signature is weak",
+                        format!(
+                            "Seen: {weakness}.\nHelm accepts it, and so it is accepted here. Ask who publishes the chart to \
+                             sign with a key and a hash of today."
+                        ),
+                    );
+                }
+                Some(chart)
+            }
             Err(error) => {
                 source_problem(&error, source, diagnostics);
                 None

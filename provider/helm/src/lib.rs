@@ -58,7 +58,7 @@ pub mod yaml;
 pub use chart::Chart;
 pub use cluster::{
     ApiResource, Cluster, ClusterError, DeleteOptions, Deleted, Discovery, FIELD_MANAGER,
-    FieldCause, FieldConflict, ListQuery, ObjectRef, Patch, Propagation, ServerVersion,
+    FieldCause, FieldConflict, ListQuery, LogQuery, ObjectRef, Patch, Propagation, ServerVersion,
     WriteOptions,
 };
 pub use release::{ReleaseId, Releases};

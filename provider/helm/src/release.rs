@@ -11,16 +11,20 @@ mod codec;
 mod deploy;
 mod drift;
 mod error;
+mod fields;
 mod hooks;
 mod kstatus;
 mod lookup;
 mod managed_fields;
+mod notes;
 mod objects;
 mod options;
+mod output;
 mod record;
 mod store;
 mod summary;
 mod test;
+mod theirs;
 mod uninstall;
 mod wait;
 
@@ -34,11 +38,14 @@ use crate::cluster::Cluster;
 pub use codec::{MAX_RECORD, decode, encode};
 pub use drift::{Deviation, Drift, DriftOptions};
 pub use error::{Busy, Error};
+pub use fields::FieldPath;
 pub use kstatus::{Readiness, readiness};
+pub use notes::{Note, Notes};
 pub use objects::{MANAGED_BY, RELEASE_NAME, RELEASE_NAMESPACE, RESOURCE_POLICY};
 pub use options::{CrdPolicy, Options, UninstallOptions, ValuesPolicy, Wait};
 pub use record::{HookRecord, Info, Phase, Release, ReleaseId, Status};
 pub use summary::{Summary, hash_manifest, hash_values};
+pub use theirs::{Ignored, Theirs};
 pub use uninstall::Uninstalled;
 
 use store::Store;
@@ -55,6 +62,7 @@ pub struct Releases {
     clock: SharedClock,
     store: Store,
     post_render: Option<PostRender>,
+    notes: Option<Notes>,
 }
 
 impl Releases {
@@ -65,6 +73,7 @@ impl Releases {
             cluster,
             clock,
             post_render: None,
+            notes: None,
         }
     }
 
@@ -72,6 +81,12 @@ impl Releases {
     /// [`crate::render::Manifest::set_object`]).
     pub fn with_post_render(mut self, post_render: PostRender) -> Self {
         self.post_render = Some(post_render);
+        self
+    }
+
+    /// The same, with `notes` told what happens on the way of operations and is no error.
+    pub fn with_notes(mut self, notes: Notes) -> Self {
+        self.notes = Some(notes);
         self
     }
 

@@ -4,13 +4,13 @@
 mod support;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use helm::chart::File;
 use helm::release::{
-    Deviation, DriftOptions, Error, Options, Phase, Release, ReleaseId, Status, UninstallOptions,
-    Wait,
+    Deviation, DriftOptions, Error, FieldPath, Ignored, Note, Options, Phase, Release, ReleaseId,
+    Status, Theirs, UninstallOptions, Wait,
 };
 use helm::{Chart, ClusterError, Releases};
 use serde_json::{Map, Value, json};
@@ -305,11 +305,23 @@ async fn a_failed_hook_fails_the_revision_and_the_next_deployment_repairs_it() {
         "{error}"
     );
     assert_eq!(bed.statuses().await, statuses(&[(1, "failed")]));
-    bed.deploy(&chart(&[("a.yaml", &config_map("a"))])).await;
+    bed.cluster.writes();
+    // It was never there, so it is an install still, with the hooks of one.
+    let good = chart(&[
+        ("a.yaml", &config_map("a")),
+        ("h.yaml", &job("works", "{helm.sh/hook: pre-install}")),
+    ]);
+    bed.deploy(&good).await;
+    assert_eq!(
+        bed.cluster.writes(),
+        ["delete Job works", "apply Job works", "apply ConfigMap a"]
+    );
     assert_eq!(
         bed.statuses().await,
         statuses(&[(1, "failed"), (2, "deployed")])
     );
+    bed.deploy(&good).await;
+    assert_eq!(bed.cluster.writes(), ["apply ConfigMap a"]);
 }
 
 #[tokio::test]
@@ -584,4 +596,198 @@ async fn a_plan_can_foresee_the_hash_of_what_it_deploys() {
     let changed = helm::release::Summary::of(&other);
     assert_ne!(changed.manifest_hash, summary.manifest_hash);
     assert_ne!(changed.values_hash, summary.values_hash);
+}
+
+#[tokio::test]
+async fn an_upgrade_leaves_what_is_somebody_elses() {
+    let bed = Bed::new();
+    let deployment = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}\nspec: {replicas: {{ .Values.size | default 2 }}, paused: true}\n";
+    let web = chart(&[("d.yaml", deployment)]);
+    bed.deploy(&web).await;
+    let scaled_by = |manager: &str| {
+        let entry = json!([{"manager": manager, "fieldsV1": {"f:spec": {"f:replicas": {}}}}]);
+        bed.cluster.edit("Deployment", "d", |object| {
+            object["spec"]["replicas"] = json!(9);
+            object["metadata"]["managedFields"] = entry;
+        });
+    };
+    let applied = || {
+        bed.cluster
+            .object("Deployment", "d")
+            .expect("it was applied")["spec"]
+            .clone()
+    };
+    let options = Options {
+        force_conflicts: true,
+        ..Options::default()
+    };
+
+    // The autoscaler's number is not sent at all: it stays its own.
+    scaled_by("keda-operator");
+    let upgraded = bed.deploy_with(&web, json!({"size": 3}), &options).await;
+    let upgraded = upgraded.expect("nothing stands in the way");
+    assert_eq!(applied(), json!({"paused": true}));
+    assert!(
+        upgraded.manifest.contains("replicas: 3"),
+        "the record holds what the chart says"
+    );
+
+    // A person's goes back, and is told; with a rule it stays.
+    scaled_by("kubectl-edit");
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let notes = Arc::clone(&told);
+    let releases = bed.releases.clone().with_notes(Arc::new(move |note: Note| {
+        notes.lock().expect("nobody panics").push(note.to_string());
+    }));
+    let deploy = async |options: &Options| {
+        releases
+            .deploy(&bed.id, &web, &Map::new(), options, &bed.cancel)
+            .await
+            .expect("nothing stands in the way");
+        std::mem::take(&mut *told.lock().expect("nobody panics"))
+    };
+    assert_eq!(
+        deploy(&options).await,
+        ["apps/v1 Deployment prod/d: taken over .spec.replicas from \"kubectl-edit\""]
+    );
+    assert_eq!(applied()["replicas"], 2);
+    let rule = Ignored {
+        kind: Some("Deployment".into()),
+        fields: vec![FieldPath::parse("/spec/replicas").expect("a path")],
+        ..Ignored::default()
+    };
+    let lenient = Options {
+        theirs: Theirs {
+            ignored: vec![rule],
+            ..Theirs::default()
+        },
+        ..options.clone()
+    };
+    scaled_by("kubectl-edit");
+    assert!(deploy(&lenient).await.is_empty());
+    assert_eq!(applied(), json!({"paused": true}));
+    // Nobody else owns it: without a word of ours it would go away.
+    bed.cluster.edit("Deployment", "d", |object| {
+        object["spec"]["replicas"] = json!(7);
+        object["metadata"]
+            .as_object_mut()
+            .map(|all| all.remove("managedFields"));
+    });
+    deploy(&lenient).await;
+    assert_eq!(applied(), json!({"paused": true, "replicas": 7}));
+}
+
+#[tokio::test]
+async fn a_failed_hook_shows_the_end_of_its_output_without_secrets() {
+    let bed = Bed::new();
+    let secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\ndata: {password: aHVudGVyMg==}\nstringData: {token: t0k3n-of-the-shop}\n";
+    let web = chart(&[
+        ("s.yaml", secret),
+        ("h.yaml", &job("fails", "{helm.sh/hook: pre-install}")),
+    ]);
+    let pod = |name: &str, phase: &str, at: &str| {
+        json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": "prod",
+                "labels": {"job-name": "fails"}, "creationTimestamp": at},
+            "spec": {"containers": [{"name": "good"}, {"name": "main"}]},
+            "status": {"phase": phase, "containerStatuses": [
+                {"name": "good", "state": {"terminated": {"exitCode": 0}}},
+                {"name": "main", "state": {"terminated": {"exitCode": 3}}}]}})
+    };
+    let refused = async || {
+        let outcome = bed.deploy_with(&web, json!({}), &Options::default()).await;
+        outcome.expect_err("the hook fails")
+    };
+    // An API without output of containers, and a hook without pods, say so.
+    assert!(
+        refused()
+            .await
+            .to_string()
+            .contains("has no pod whose output could be read")
+    );
+    bed.cluster
+        .put(pod("fails-a", "Failed", "2026-01-01T00:00:00Z"));
+    bed.cluster
+        .put(pod("fails-b", "Failed", "2026-01-02T00:00:00Z"));
+    bed.cluster
+        .put(pod("fails-c", "Running", "2026-01-03T00:00:00Z"));
+    let text = refused().await.to_string();
+    assert!(
+        text.contains("container main of pod fails-b: this API server has no output"),
+        "{text}"
+    );
+
+    bed.cluster.print(
+        "fails-b/main",
+        "connecting with hunter2\nheader: t0k3n-of-the-shop, aHVudGVyMg==\n\u{1b}[31mno route\n",
+    );
+    let error = refused().await;
+    let text = error.to_string();
+    assert!(
+        text.ends_with(
+            "the end of the output of container main of pod fails-b:\n  connecting with [secret]\n  header: [secret], [secret]\n  [31mno route"
+        ),
+        "{text}"
+    );
+    // Records are read by many.
+    let last = bed.releases.last(&bed.id, &bed.cancel).await;
+    let last = last.expect("readable records").expect("a release");
+    assert!(
+        !last.info.description.contains("no route"),
+        "{}",
+        last.info.description
+    );
+    assert!(last.info.description.contains("pre-install hooks failed"));
+}
+
+#[tokio::test]
+async fn a_hook_tells_its_output_where_its_chart_asks_for_it() {
+    let bed = Bed::new();
+    let asks = "{helm.sh/hook: pre-install, helm.sh/hook-output-log-policy: \"hook-succeeded\"}";
+    let web = chart(&[
+        ("loud.yaml", &job("loud", asks)),
+        ("quiet.yaml", &job("quiet", "{helm.sh/hook: pre-install}")),
+    ]);
+    for name in ["loud", "quiet"] {
+        bed.cluster.put(json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": "prod",
+            "labels": {"job-name": name}}, "spec": {"containers": [{"name": "main"}]}}));
+        bed.cluster
+            .print(&format!("{name}/main"), "migrated 3 tables\n");
+    }
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let notes = Arc::clone(&told);
+    let releases = bed.releases.clone().with_notes(Arc::new(move |note: Note| {
+        notes.lock().expect("nobody panics").push(note);
+    }));
+    let options = Options::default();
+    releases
+        .deploy(&bed.id, &web, &Map::new(), &options, &bed.cancel)
+        .await
+        .expect("hooks that succeed");
+    let told = told.lock().expect("nobody panics");
+    let [Note::HookOutput { hook, output }] = told.as_slice() else {
+        panic!("{told:?}")
+    };
+    assert!(
+        hook.contains("Job loud") && output.contains("migrated 3 tables"),
+        "{told:?}"
+    );
+}
+
+/// Helm makes half a minute of no time at all.
+#[tokio::test]
+async fn no_timeout_is_half_a_minute() {
+    let bed = Bed::new();
+    let deployment =
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}\nspec: {replicas: 1}\n";
+    let options = Options {
+        timeout: Duration::ZERO,
+        ..Options::default()
+    };
+    let before = bed.clock.passed();
+    let outcome = bed
+        .deploy_with(&chart(&[("d.yaml", deployment)]), json!({}), &options)
+        .await;
+    assert!(matches!(outcome, Err(Error::NotReady { .. })));
+    let waited = bed.clock.passed() - before;
+    assert!((30..40).contains(&waited.as_secs()), "{waited:?}");
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use helm::{
-    ApiResource, Cluster, ClusterError, DeleteOptions, Deleted, Discovery, ListQuery, ObjectRef,
-    Patch, ServerVersion, WriteOptions,
+    ApiResource, Cluster, ClusterError, DeleteOptions, Deleted, Discovery, ListQuery, LogQuery,
+    ObjectRef, Patch, ServerVersion, WriteOptions,
 };
 use http::Method;
 use serde_json::Value;
@@ -282,6 +282,14 @@ impl Cluster for Client {
             Err(ClusterError::NotFound { .. }) => Ok(Deleted::Absent),
             Err(error) => Err(error),
         }
+    }
+
+    async fn logs(
+        &self,
+        query: &LogQuery,
+        cancel: &CancellationToken,
+    ) -> Result<Option<String>, ClusterError> {
+        self.read_logs(query, cancel).await
     }
 
     async fn changed(

@@ -14,6 +14,7 @@ mod drain;
 mod error;
 mod kinds;
 mod lease;
+mod logs;
 mod node;
 mod query;
 mod ready;

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use helm::{
-    Cluster, ClusterError, DeleteOptions, Deleted, Discovery, ListQuery, ObjectRef, Patch,
-    ServerVersion, WriteOptions,
+    Cluster, ClusterError, DeleteOptions, Deleted, Discovery, ListQuery, LogQuery, ObjectRef,
+    Patch, ServerVersion, WriteOptions,
 };
 use serde_json::Value;
 use tokio::sync::Mutex;
@@ -250,6 +250,14 @@ impl Cluster for Snapshot {
         cancel: &CancellationToken,
     ) -> Result<Value, ClusterError> {
         self.0.client.patch(object, patch, options, cancel).await
+    }
+
+    async fn logs(
+        &self,
+        query: &LogQuery,
+        cancel: &CancellationToken,
+    ) -> Result<Option<String>, ClusterError> {
+        self.0.client.logs(query, cancel).await
     }
 
     async fn delete(

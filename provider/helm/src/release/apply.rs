@@ -9,9 +9,9 @@ use tokio_util::sync::CancellationToken;
 use transport::Clock;
 
 use super::managed_fields;
-use super::objects::{Object, describe, foreign, is_crd, kept};
+use super::objects::{Object, describe, foreign, is_crd, kept, stamp};
 use super::wait::Waiter;
-use super::{Error, Options, ReleaseId};
+use super::{Error, Note, Notes, Options, ReleaseId};
 use crate::cluster::{
     Cluster, ClusterError, DeleteOptions, Deleted, FieldCause, ObjectRef, Patch, Propagation,
     WriteOptions,
@@ -22,6 +22,8 @@ use crate::render::{UNINSTALL_ORDER, kind_order};
 const PARALLEL: usize = 8;
 /// How long CRDs may take to be served.
 const CRD_TIMEOUT: Duration = Duration::from_mins(1);
+/// What Helm makes of a timeout of nothing.
+const NO_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What writing needs.
 #[derive(Clone, Copy)]
@@ -30,16 +32,28 @@ pub(super) struct Writer<'a> {
     pub(super) clock: &'a dyn Clock,
     pub(super) id: &'a ReleaseId,
     pub(super) options: &'a Options,
+    pub(super) notes: Option<&'a Notes>,
     pub(super) cancel: &'a CancellationToken,
 }
 
 impl Writer<'_> {
+    pub(super) fn tell(&self, note: Note) {
+        tracing::info!(release = %self.id, "{note}");
+        if let Some(notes) = self.notes {
+            notes(note);
+        }
+    }
+
     pub(super) fn waiter(&self, timeout: Duration) -> Waiter<'_> {
         Waiter {
             cluster: self.cluster,
             clock: self.clock,
             id: self.id,
-            timeout,
+            timeout: if timeout.is_zero() {
+                NO_TIMEOUT
+            } else {
+                timeout
+            },
             cancel: self.cancel,
         }
     }
@@ -92,13 +106,21 @@ impl Writer<'_> {
         }
     }
 
-    /// Applies objects in their order; objects of one kind side by side, the next kind after them.
-    /// `migrate`: the last revision was written client-side.
-    pub(super) async fn apply_all(&self, objects: &[Object], migrate: bool) -> Result<(), Error> {
+    /// Applies objects in their order; objects of one kind side by side, the next kind after them. `fresh` ones are
+    /// known not to exist. `migrate`: the last revision was written client-side.
+    pub(super) async fn apply_all(
+        &self,
+        objects: &[Object],
+        fresh: &[ObjectRef],
+        migrate: bool,
+    ) -> Result<(), Error> {
         for run in objects.chunk_by(|a, b| a.reference.kind == b.reference.kind) {
             let writes: Vec<_> = run
                 .iter()
-                .map(|object| self.apply(object, migrate).boxed())
+                .map(|object| {
+                    let fresh = fresh.contains(&object.reference);
+                    self.apply(object, fresh, migrate).boxed()
+                })
                 .collect();
             let mut outcomes = stream::iter(writes).buffered(PARALLEL);
             while let Some(outcome) = outcomes.next().await {
@@ -119,11 +141,8 @@ impl Writer<'_> {
         Ok(())
     }
 
-    async fn apply(&self, object: &Object, migrate: bool) -> Result<(), Error> {
-        let options = WriteOptions {
-            force: self.options.force_conflicts,
-            ..WriteOptions::default()
-        };
+    async fn apply(&self, object: &Object, fresh: bool, migrate: bool) -> Result<(), Error> {
+        let options = WriteOptions::default();
         let failed = |error| {
             let doing = format!("applying {}", describe(&object.reference));
             Error::cluster(self.id, doing)(error)
@@ -135,12 +154,14 @@ impl Writer<'_> {
         if migrate {
             self.migrate(&object.reference).await.map_err(failed)?;
         }
-        match self
-            .cluster
-            .apply(&object.value, &options, self.cancel)
-            .await
-        {
-            Ok(_) => Ok(()),
+        let left = if fresh {
+            None
+        } else {
+            self.leave(object).await.map_err(failed)?
+        };
+        let value = left.as_ref().unwrap_or(&object.value);
+        match self.insist(&object.reference, value, options).await {
+            Ok(()) => Ok(()),
             Err(ClusterError::Invalid { causes, .. }) if immutable(&causes) => {
                 if !self.options.replace_immutable || holds_data(object) {
                     return Err(Error::Immutable {
@@ -148,16 +169,55 @@ impl Writer<'_> {
                         causes,
                     });
                 }
-                self.replace(object, &options).await
+                self.replace(object).await
             }
             Err(error) => Err(failed(error)),
         }
     }
 
+    /// The object without what is somebody else's in the cluster; `None` when all of it is ours.
+    async fn leave(&self, object: &Object) -> Result<Option<Value>, ClusterError> {
+        let live = match self.cluster.get(&object.reference, self.cancel).await {
+            Ok(Some(live)) => live,
+            Ok(None) | Err(ClusterError::UnknownKind { .. }) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let theirs = &self.options.theirs;
+        let mut left = theirs.leave(&object.reference, &object.value, &live);
+        if let Some(left) = &mut left {
+            // The marks of the release are nobody else's.
+            stamp(left, self.id);
+        }
+        Ok(left)
+    }
+
+    /// Applies; fields of other managers are taken over where that is allowed, and told.
+    async fn insist(
+        &self,
+        object: &ObjectRef,
+        value: &Value,
+        mut options: WriteOptions,
+    ) -> Result<(), ClusterError> {
+        match self.cluster.apply(value, &options, self.cancel).await {
+            Err(ClusterError::Conflict { fields, .. }) if self.options.force_conflicts => {
+                options.force = true;
+                self.cluster.apply(value, &options, self.cancel).await?;
+                self.tell(Note::TakenOver {
+                    object: object.clone(),
+                    fields,
+                });
+                Ok(())
+            }
+            outcome => outcome.map(drop),
+        }
+    }
+
     /// Deletes and creates: for changes that the API refuses in place.
-    async fn replace(&self, object: &Object, options: &WriteOptions) -> Result<(), Error> {
+    async fn replace(&self, object: &Object) -> Result<(), Error> {
         let doing = || format!("replacing {}", describe(&object.reference));
-        tracing::info!(object = %object.reference, "replacing an object with an immutable field");
+        self.tell(Note::Replaced {
+            object: object.reference.clone(),
+        });
         self.cluster
             .delete(&object.reference, &DeleteOptions::default(), self.cancel)
             .await
@@ -166,7 +226,7 @@ impl Writer<'_> {
             .gone(std::slice::from_ref(&object.reference))
             .await?;
         self.cluster
-            .apply(&object.value, options, self.cancel)
+            .apply(&object.value, &WriteOptions::default(), self.cancel)
             .await
             .map(drop)
             .map_err(Error::cluster(self.id, doing()))

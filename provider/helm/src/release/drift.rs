@@ -6,17 +6,18 @@
 //! person changed is, named with its manager.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 use futures::stream;
 use futures::{FutureExt as _, StreamExt as _};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
+use super::fields::{partners, print};
 use super::kstatus::{Readiness, readiness};
-use super::managed_fields::{Step, owners};
+use super::managed_fields::Step;
 use super::objects::{Object, Scopes, parse, place, stamp};
-use super::{Error, Release, Releases};
+use super::theirs::owner;
+use super::{Error, Release, Releases, Theirs};
 use crate::cluster::{ClusterError, ObjectRef, WriteOptions};
 
 /// Requests under way at once.
@@ -26,13 +27,11 @@ const LISTED: usize = 50;
 /// Fields that it lists for one object.
 const FIELDS: usize = 5;
 
-/// What is not drift.
+/// What is looked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DriftOptions {
-    /// Paths as in [`Deviation::Field`], with everything below them: `.spec.replicas`.
-    pub ignore_fields: Vec<String>,
-    /// Managers whose changes are wanted, besides the known controllers.
-    pub ignore_managers: Vec<String>,
+    /// What is not drift.
+    pub theirs: Theirs,
     /// Whether objects that are not ready (kstatus) are told too, jobs that have started being ready.
     pub health: bool,
 }
@@ -52,7 +51,12 @@ pub enum Deviation {
     /// The server would not take the release's object any more.
     Refused(String),
     /// It is as the release made it, or not, and not ready.
-    NotReady(String),
+    NotReady {
+        /// What is missing.
+        why: String,
+        /// The nodes on which a DaemonSet should have an available pod and has none; 0 for other kinds.
+        shortfall: usize,
+    },
 }
 
 /// Every deviating object.
@@ -93,7 +97,7 @@ fn line(deviations: &[Deviation]) -> String {
             Deviation::Field { path, manager } if manager.is_empty() => format!("{path} changed"),
             Deviation::Field { path, manager } => format!("{path} changed by {manager}"),
             Deviation::Refused(why) => format!("refused by the server: {why}"),
-            Deviation::NotReady(why) => format!("not ready: {why}"),
+            Deviation::NotReady { why, .. } => format!("not ready: {why}"),
         })
         .collect();
     if deviations.len() > FIELDS {
@@ -185,7 +189,11 @@ impl Releases {
             Some(Readiness::Progressing(why) | Readiness::Failed(why)) => Some(why),
             Some(Readiness::Terminating) => Some("it is being deleted".to_owned()),
         };
-        let unready: Vec<Deviation> = unready.map(Deviation::NotReady).into_iter().collect();
+        let shortfall = shortfall(&live);
+        let unready: Vec<Deviation> = unready
+            .map(|why| Deviation::NotReady { why, shortfall })
+            .into_iter()
+            .collect();
         if contains(&live, &object.value) {
             return Ok(unready);
         }
@@ -214,9 +222,12 @@ impl Releases {
             }
         };
         let mut found = unready;
-        let mut path = Vec::new();
-        compare(&object.value, &live, &target, &live, &mut path, &mut found);
-        found.retain(|deviation| wanted(deviation, options));
+        let comparison = Comparison {
+            theirs: &options.theirs,
+            object: reference,
+            root: &live,
+        };
+        comparison.run(&object.value, &live, &target, &[], &mut found);
         found.sort();
         found.dedup();
         Ok(found)
@@ -254,58 +265,78 @@ fn empty(value: &Value) -> bool {
     }
 }
 
+/// A DaemonSet's nodes without an available pod, by its status.
+fn shortfall(live: &Value) -> usize {
+    if live["kind"] != "DaemonSet" {
+        return 0;
+    }
+    let number = |field: &str| {
+        let number = live["status"][field].as_u64().unwrap_or_default();
+        usize::try_from(number).unwrap_or(usize::MAX)
+    };
+    number("desiredNumberScheduled").saturating_sub(number("numberAvailable"))
+}
+
 /// Finds where the live object and the one that an apply would make differ, as far as the release
 /// speaks of it.
-fn compare<'a>(
-    ours: &Value,
-    live: &'a Value,
-    target: &Value,
-    root: &Value,
-    path: &mut Vec<Step<'a>>,
-    found: &mut Vec<Deviation>,
-) {
-    if live == target {
-        return;
-    }
-    match (ours, live, target) {
-        (Value::Object(ours), Value::Object(live_map), Value::Object(target)) => {
-            for (key, ours) in ours {
-                // The live key lives as long as the live object.
-                let Some((key, live)) = live_map.get_key_value(key) else {
-                    if target.get(key).is_some_and(|target| !empty(target)) {
-                        let text = format!("{}{}", print(path), field(key));
-                        found.push(Deviation::Field {
-                            path: text,
-                            manager: String::new(),
-                        });
+struct Comparison<'c> {
+    theirs: &'c Theirs,
+    object: &'c ObjectRef,
+    /// The live object.
+    root: &'c Value,
+}
+
+impl Comparison<'_> {
+    fn run(
+        &self,
+        ours: &Value,
+        live: &Value,
+        target: &Value,
+        path: &[Step<'_>],
+        found: &mut Vec<Deviation>,
+    ) {
+        if live == target {
+            return;
+        }
+        match (ours, live, target) {
+            (Value::Object(ours), Value::Object(live), Value::Object(target)) => {
+                for (key, ours) in ours {
+                    let here = [path, &[Step::Field(key)]].concat();
+                    let target = target.get(key).unwrap_or(&Value::Null);
+                    match live.get(key) {
+                        Some(live) => self.run(ours, live, target, &here, found),
+                        None if empty(target) => {}
+                        None => self.push(&here, String::new(), found),
                     }
-                    continue;
+                }
+            }
+            (Value::Array(ours), Value::Array(live), Value::Array(target)) => {
+                let places = partners(ours, live).zip(partners(ours, target));
+                let Some((in_live, in_target)) = places else {
+                    return self.push(path, owner(self.root, path), found);
                 };
-                let target = target.get(key).unwrap_or(&Value::Null);
-                path.push(Step::Field(key));
-                compare(ours, live, target, root, path, found);
-                path.pop();
+                for (ours, (live_at, target_at)) in
+                    ours.iter().zip(in_live.into_iter().zip(in_target))
+                {
+                    match (live_at, target_at) {
+                        (Some(at), Some(target_at)) => {
+                            let here = [path, &[Step::Element(at, &live[at])]].concat();
+                            self.run(ours, &live[at], &target[target_at], &here, found);
+                        }
+                        (None, Some(target_at)) => {
+                            let here = [path, &[Step::Element(target_at, ours)]].concat();
+                            self.push(&here, String::new(), found);
+                        }
+                        (_, None) => {}
+                    }
+                }
             }
+            _ => self.push(path, owner(self.root, path), found),
         }
-        (Value::Array(ours), Value::Array(live), Value::Array(target))
-            if ours.len() == live.len() && live.len() == target.len() =>
-        {
-            for (index, ((ours, live), target)) in ours.iter().zip(live).zip(target).enumerate() {
-                path.push(Step::Element(index, live));
-                compare(ours, live, target, root, path, found);
-                path.pop();
-            }
-        }
-        _ => {
-            let mut managers = owners(root, path);
-            // An earlier apply of ours is no explanation of a difference.
-            managers.retain(|(manager, _)| manager != crate::cluster::FIELD_MANAGER);
-            let (manager, subresource) = managers.pop().unwrap_or_default();
-            let manager = if subresource.is_empty() {
-                manager
-            } else {
-                format!("{manager}/{subresource}")
-            };
+    }
+
+    fn push(&self, path: &[Step<'_>], manager: String, found: &mut Vec<Deviation>) {
+        if !self.theirs.field(self.object, path, &manager) {
             found.push(Deviation::Field {
                 path: print(path),
                 manager,
@@ -314,71 +345,54 @@ fn compare<'a>(
     }
 }
 
-fn field(name: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-    if !name.is_empty() && name.chars().all(plain) {
-        format!(".{name}")
-    } else {
-        format!("[{name:?}]")
-    }
-}
-
-fn print(path: &[Step<'_>]) -> String {
-    path.iter().fold(String::new(), |mut text, step| {
-        match step {
-            Step::Field(name) => text.push_str(&field(name)),
-            Step::Element(index, element) => match element.get("name").and_then(Value::as_str) {
-                Some(name) => {
-                    let _ = write!(text, "[name={name:?}]");
-                }
-                None => {
-                    let _ = write!(text, "[{index}]");
-                }
-            },
-        }
-        text
-    })
-}
-
-/// Programs that change fields because that is their work.
-const CONTROLLERS: &[&str] = &[
-    "kube-controller-manager",
-    "kube-scheduler",
-    "cloud-controller-manager",
-    "kubelet",
-    "kube-apiserver",
-    "keda-operator",
-    "vpa-updater",
-    "vpa-recommender",
-    "vpa-admission-controller",
-    "cluster-proportional-autoscaler",
-    "cainjector",
-    "cert-manager-cainjector",
-];
-
-fn wanted(deviation: &Deviation, options: &DriftOptions) -> bool {
-    let Deviation::Field { path, manager } = deviation else {
-        return true;
-    };
-    let program = manager.split('/').next().unwrap_or_default();
-    if CONTROLLERS.contains(&program) || options.ignore_managers.iter().any(|own| own == program) {
-        return false;
-    }
-    !options.ignore_fields.iter().any(|ignored| {
-        path.strip_prefix(ignored.as_str())
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use serde_json::json;
 
     fn differences(ours: &Value, live: &Value, target: &Value) -> Vec<Deviation> {
+        let object = ObjectRef::namespaced("apps/v1", "Deployment", "shop", "web");
+        let comparison = Comparison {
+            theirs: &Theirs::default(),
+            object: &object,
+            root: live,
+        };
         let mut found = Vec::new();
-        compare(ours, live, target, live, &mut Vec::new(), &mut found);
+        comparison.run(ours, live, target, &[], &mut found);
         found
+    }
+
+    /// A sidecar that somebody injects is nobody's loss, and does not hide what else was changed.
+    #[test]
+    fn elements_of_others_are_no_drift() {
+        let ours = json!({"containers": [{"name": "app", "image": "a"}, {"name": "log"}]});
+        let live = json!({"containers": [{"name": "proxy"}, {"name": "app", "image": "b"}]});
+        let target = json!({"containers": [{"name": "proxy"}, {"name": "app", "image": "a"}, {"name": "log"}]});
+        let by = |path: &str| Deviation::Field {
+            path: path.to_owned(),
+            manager: String::new(),
+        };
+        assert_eq!(
+            differences(&ours, &live, &target),
+            [
+                by(".containers[name=\"app\"].image"),
+                by(".containers[name=\"log\"]")
+            ]
+        );
+    }
+
+    #[test]
+    fn a_daemon_set_tells_how_many_nodes_it_lacks() {
+        let status = json!({"desiredNumberScheduled": 5, "numberAvailable": 3});
+        assert_eq!(
+            shortfall(&json!({"kind": "DaemonSet", "status": status})),
+            2
+        );
+        assert_eq!(
+            shortfall(&json!({"kind": "Deployment", "status": status})),
+            0
+        );
+        assert_eq!(shortfall(&json!({"kind": "DaemonSet"})), 0);
     }
 
     #[test]
@@ -420,32 +434,6 @@ mod tests {
         assert_eq!(differences(&ours, &live, &live), []);
         assert_eq!(differences(&ours, &json!({}), &json!({})), []);
         assert_eq!(differences(&ours, &json!({}), &live).len(), 1);
-    }
-
-    #[test]
-    fn controllers_and_ignored_fields_are_no_drift() {
-        let deviation = |path: &str, manager: &str| Deviation::Field {
-            path: path.to_owned(),
-            manager: manager.to_owned(),
-        };
-        let options = DriftOptions {
-            ignore_fields: vec![".spec.a".into()],
-            ignore_managers: vec!["mine".into()],
-            ..DriftOptions::default()
-        };
-        for (deviation, expected) in [
-            (
-                deviation(".spec.replicas", "kube-controller-manager/scale"),
-                false,
-            ),
-            (deviation(".spec.replicas", "kubectl/scale"), true),
-            (deviation(".spec.a.b", "kubectl"), false),
-            (deviation(".spec.ab", "kubectl"), true),
-            (deviation(".spec.b", "mine"), false),
-            (Deviation::Missing, true),
-        ] {
-            assert_eq!(wanted(&deviation, &options), expected, "{deviation:?}");
-        }
     }
 
     #[test]

@@ -79,7 +79,7 @@ pub enum Error {
         causes: Vec<FieldCause>,
     },
     /// A hook failed.
-    #[error("{event} hooks failed: {hook}: {reason}")]
+    #[error("{event} hooks failed: {hook}: {reason}{output}")]
     Hook {
         /// The moment.
         event: String,
@@ -87,6 +87,8 @@ pub enum Error {
         hook: String,
         /// What went wrong.
         reason: String,
+        /// The end of what its pods printed, each line on its own; empty for a hook without pods.
+        output: String,
     },
     /// Objects did not become ready.
     #[error("release {release}: not ready after {}s: {}", .after.as_secs(), .objects.join("; "))]
@@ -185,7 +187,13 @@ impl Error {
         }
     }
 
-    /// The error with its causes on one line.
+    /// The error with its causes, without what a hook printed: for records, which many people read.
+    pub(super) fn brief(&self) -> String {
+        let text = self.chain();
+        text.lines().next().unwrap_or_default().to_owned()
+    }
+
+    /// The error with its causes, on one line but for what a hook printed.
     pub fn chain(&self) -> String {
         let mut text = self.to_string();
         let mut source = std::error::Error::source(self);

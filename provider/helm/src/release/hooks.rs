@@ -5,9 +5,9 @@ use tokio_util::sync::CancellationToken;
 use super::apply::Writer;
 use super::objects::{Object, Scopes, describe, parse, place};
 use super::store::Store;
-use super::{Error, HookRecord, Phase, Release};
+use super::{Error, HookRecord, Note, Phase, Release};
 use crate::cluster::{ClusterError, DeleteOptions, ObjectRef, WriteOptions};
-use crate::render::{HookDeletePolicy, HookEvent};
+use crate::render::{HookDeletePolicy, HookEvent, HookLogPolicy};
 
 /// Runs the hooks of `event`. Their runs are noted in `release`, and stored when `store` is given.
 pub(super) async fn run(
@@ -29,11 +29,6 @@ pub(super) async fn run(
             hook.delete_policies
                 .push(HookDeletePolicy::BeforeHookCreation);
         }
-        let failed = |hook: &HookRecord, reason: String| Error::Hook {
-            event: event.to_string(),
-            hook: format!("{} ({} {})", hook.path, hook.kind, hook.name),
-            reason,
-        };
         let objects = build(writer, hook).await?;
         if hook
             .delete_policies
@@ -51,10 +46,22 @@ pub(super) async fn run(
         let outcome = one(writer, &objects).await;
         let hook = &mut release.hooks[index];
         hook.completed_at = store.map(Store::now);
-        if let Err(reason) = outcome {
+        if let Err((reason, object)) = outcome {
             hook.phase = Phase::Failed;
-            let error = failed(hook, reason);
             let hook = hook.clone();
+            // Before it is tidied up.
+            let output = match &object {
+                Some(object) if !writer.cancel.is_cancelled() => {
+                    writer.output(object, release).await
+                }
+                _ => String::new(),
+            };
+            let error = Error::Hook {
+                event: event.to_string(),
+                hook: described(&hook),
+                reason,
+                output,
+            };
             if hook.delete_policies.contains(&HookDeletePolicy::HookFailed) {
                 // What matters is the hook's failure, not that of tidying up after it.
                 let _ = remove(writer, &hook, &objects).await;
@@ -63,8 +70,22 @@ pub(super) async fn run(
             return Err(error);
         }
         hook.phase = Phase::Succeeded;
+        if hook.log_policies.contains(&HookLogPolicy::HookSucceeded) {
+            let hook = described(hook);
+            for object in outcome.unwrap_or_default() {
+                let output = writer.output(&object, release).await;
+                writer.tell(Note::HookOutput {
+                    hook: hook.clone(),
+                    output,
+                });
+            }
+        }
     }
     succeeded(writer, release, &order).await
+}
+
+fn described(hook: &HookRecord) -> String {
+    format!("{} ({} {})", hook.path, hook.kind, hook.name)
 }
 
 async fn record(store: &Store, release: &Release, cancel: &CancellationToken) -> Result<(), Error> {
@@ -112,7 +133,12 @@ async fn build(writer: &Writer<'_>, hook: &HookRecord) -> Result<Vec<Object>, Er
     Ok(objects)
 }
 
-async fn one(writer: &Writer<'_>, objects: &[Object]) -> Result<(), String> {
+/// Runs the objects of a hook; answers those that ran, or why one did not, with that one if it was made.
+async fn one(
+    writer: &Writer<'_>,
+    objects: &[Object],
+) -> Result<Vec<ObjectRef>, (String, Option<ObjectRef>)> {
+    let mut ran = Vec::new();
     for object in objects {
         let options = WriteOptions::default();
         let written = if object.generated() {
@@ -126,14 +152,16 @@ async fn one(writer: &Writer<'_>, objects: &[Object]) -> Result<(), String> {
                 .apply(&object.value, &options, writer.cancel)
                 .await
         };
-        let live = written.map_err(|error| format!("{}: {error}", describe(&object.reference)))?;
+        let live =
+            written.map_err(|error| (format!("{}: {error}", describe(&object.reference)), None))?;
         let reference = ObjectRef::of(&live).unwrap_or_else(|| object.reference.clone());
-        writer
-            .waiter(writer.options.timeout)
-            .ran(&reference)
-            .await?;
+        let waiter = writer.waiter(writer.options.timeout);
+        if let Err(reason) = waiter.ran(&reference).await {
+            return Err((reason, Some(reference)));
+        }
+        ran.push(reference);
     }
-    Ok(())
+    Ok(ran)
 }
 
 async fn remove(writer: &Writer<'_>, hook: &HookRecord, objects: &[Object]) -> Result<(), Error> {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::Theirs;
 use crate::cluster::Propagation;
 
 /// What an operation waits for.
@@ -44,7 +45,7 @@ pub enum ValuesPolicy {
 /// How a deployment behaves.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// The time for the wait, and for each hook.
+    /// The time for the wait, and for each hook; zero is 30 seconds, as for Helm.
     pub timeout: Duration,
     /// What is waited for.
     pub wait: Wait,
@@ -54,8 +55,10 @@ pub struct Options {
     pub crds: CrdPolicy,
     /// Creates the namespace when it is missing.
     pub create_namespace: bool,
-    /// Takes fields over from other managers instead of failing.
+    /// Takes fields over from other managers instead of failing; each is told as a [`super::Note`].
     pub force_conflicts: bool,
+    /// What an upgrade leaves as it is in the cluster.
+    pub theirs: Theirs,
     /// Deletes and creates an object whose change the API refuses for an immutable field; never what
     /// holds data: volumes, claims, namespaces, CRDs, and what the resource policy keeps.
     pub replace_immutable: bool,
@@ -91,6 +94,7 @@ impl Default for Options {
             crds: CrdPolicy::default(),
             create_namespace: false,
             force_conflicts: false,
+            theirs: Theirs::default(),
             replace_immutable: false,
             take_ownership: false,
             rollback_on_failure: false,
@@ -109,7 +113,7 @@ impl Default for Options {
 /// How a removal behaves.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UninstallOptions {
-    /// The time for the wait, and for each hook.
+    /// The time for the wait, and for each hook; zero is 30 seconds, as for Helm.
     pub timeout: Duration,
     /// Whether to wait until the objects are gone.
     pub wait: bool,

@@ -2,7 +2,6 @@
 
 use tokio_util::sync::CancellationToken;
 
-use super::apply::Writer;
 use super::{Error, HookRecord, Options, Release, ReleaseId, Releases, hooks};
 use crate::render::HookEvent;
 
@@ -25,13 +24,7 @@ impl Releases {
         let Some(mut release) = history.into_iter().next_back() else {
             return Err(Error::NotFound(id.clone()));
         };
-        let writer = Writer {
-            cluster: &*self.cluster,
-            clock: &*self.clock,
-            id,
-            options,
-            cancel,
-        };
+        let writer = self.writer(id, options, cancel);
         let before: Vec<HookRecord> = release.hooks.clone();
         let begun = self.store.now();
         // The record is no lock here: nothing of the release changes, so nobody has to wait.

@@ -42,13 +42,7 @@ impl Releases {
         let Some(mut last) = history.pop() else {
             return Ok(Uninstalled::default());
         };
-        let writer = Writer {
-            cluster: &*self.cluster,
-            clock: &*self.clock,
-            id,
-            options: &deploy_options,
-            cancel,
-        };
+        let writer = self.writer(id, &deploy_options, cancel);
         let mut done = Uninstalled {
             found: true,
             ..Uninstalled::default()

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use helm::{
     ApiResource, Cluster, ClusterError, DeleteOptions, Deleted, Discovery, FieldConflict,
-    ListQuery, ObjectRef, Patch, ServerVersion, WriteOptions,
+    ListQuery, LogQuery, ObjectRef, Patch, ServerVersion, WriteOptions,
 };
 use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
@@ -28,6 +28,7 @@ struct World {
     objects: BTreeMap<ObjectRef, Value>,
     calls: Vec<String>,
     faults: Vec<Fault>,
+    logs: BTreeMap<String, String>,
     uid: u64,
 }
 
@@ -85,6 +86,11 @@ impl Memory {
     pub fn put(&self, object: Value) {
         let reference = ObjectRef::of(&object).expect("tests put whole objects");
         self.world(|world| world.objects.insert(reference, object));
+    }
+
+    /// What a container prints, by `pod/container`.
+    pub fn print(&self, container: &str, text: &str) {
+        self.world(|world| world.logs.insert(container.to_owned(), text.to_owned()));
     }
 
     /// The writes so far, as `verb Kind name`, records left out.
@@ -246,7 +252,9 @@ impl Cluster for Memory {
         self.write(verb, &reference, |world| {
             if let Some(live) = world.objects.get(&reference) {
                 let owned = live["metadata"]["managedFields"].is_array();
-                if owned && !options.force && live["spec"] != object["spec"] {
+                let wanted = object["spec"].get("replicas");
+                let differs = wanted.is_some_and(|wanted| live["spec"]["replicas"] != *wanted);
+                if owned && !options.force && differs {
                     return Err(ClusterError::Conflict {
                         object: Box::new(reference.clone()),
                         fields: vec![FieldConflict {
@@ -321,6 +329,15 @@ impl Cluster for Memory {
             }
             Ok(live.clone())
         })
+    }
+
+    async fn logs(
+        &self,
+        query: &LogQuery,
+        _: &CancellationToken,
+    ) -> Result<Option<String>, ClusterError> {
+        let container = format!("{}/{}", query.pod, query.container);
+        Ok(self.world(|world| world.logs.get(&container).cloned()))
     }
 
     async fn delete(

@@ -10,6 +10,6 @@ mod tests;
 
 pub use desired::{ChartSource, DesiredAddon, OWNER_ADDON, OWNER_CLUSTER, inputs_name, merge};
 pub use observed::{ObservedAddon, ReleaseSeen};
-pub use options::{CrdRules, DriftRules, IgnoredFields, ReleaseOptions, Target, dotted};
+pub use options::{CrdRules, DriftRules, IgnoredFields, ReleaseOptions, Target};
 pub use planner::{Prior, deviations, drift, plan, plan_from_state};
 pub use post_render::{PatchRule, PatchTarget, post_render};

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use helm::release::Note;
 use product::Taint;
 use serde_json::Value;
 use transport::CancellationToken;
@@ -143,23 +144,23 @@ pub trait Kubernetes: Turns {
 
     /// Installs, upgrades or repairs a release; makes its namespace with its labels first. The add-on's
     /// fingerprint is recorded with it. `values`, when given, are those of the add-on with the write-only
-    /// ones among them; they are kept nowhere but in Helm's own record.
+    /// ones among them; they are kept nowhere but in Helm's own record. Answers what happened on the way.
     async fn deploy(
         &self,
         addon: &DesiredAddon,
         values: Option<&Value>,
         how: Deployment,
         cancel: &CancellationToken,
-    ) -> Result<(), Fault>;
+    ) -> Result<Vec<Note>, Fault>;
 
     /// Uninstalls a release, and the CRDs of its chart if that is declared. One that is gone already is
-    /// success.
+    /// success. Answers which objects stay, and why.
     async fn uninstall(
         &self,
         addon: &DesiredAddon,
         limit: Duration,
         cancel: &CancellationToken,
-    ) -> Result<(), Fault>;
+    ) -> Result<Vec<String>, Fault>;
 
     /// Applies objects, server-side.
     async fn apply(&self, objects: &[Value], cancel: &CancellationToken) -> Result<(), Fault>;

@@ -9,7 +9,7 @@ use ::kubernetes::{
     LeaseOptions, Node, NodeChange, Snapshot,
 };
 use async_trait::async_trait;
-use helm::release::{Readiness, readiness};
+use helm::release::{Note, Readiness, readiness};
 use helm::{
     Cluster as _, ClusterError, DeleteOptions, ListQuery, ObjectRef, Releases, WriteOptions,
 };
@@ -238,7 +238,7 @@ impl Kubernetes for KubernetesDoor {
         values: Option<&Value>,
         how: Deployment,
         cancel: &CancellationToken,
-    ) -> Result<(), Fault> {
+    ) -> Result<Vec<Note>, Fault> {
         self.deploy_release(addon, values, how, cancel).await
     }
 
@@ -247,7 +247,7 @@ impl Kubernetes for KubernetesDoor {
         addon: &DesiredAddon,
         limit: Duration,
         cancel: &CancellationToken,
-    ) -> Result<(), Fault> {
+    ) -> Result<Vec<String>, Fault> {
         self.uninstall_release(addon, limit, cancel).await
     }
 

@@ -1,6 +1,7 @@
 //! The clients behind the doors.
 
 mod charts;
+mod definitions;
 mod kubernetes;
 mod nodes;
 mod release_door;

@@ -1,16 +1,16 @@
 //! Releases behind the Kubernetes door: looked at, deployed, removed.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ::helm::release::{
-    CrdPolicy, Deviation, DriftOptions, Options, Release, Status, UninstallOptions, Wait,
+    CrdPolicy, Deviation, DriftOptions, Note, Options, Release, Status, UninstallOptions, Wait,
 };
-use ::helm::{Cluster as _, DeleteOptions, Deleted, ObjectRef, ReleaseId, Releases};
+use ::helm::{Cluster as _, ReleaseId, Releases};
 use product::catalogue::namespace_labels;
 use serde_json::{Map, Value, json};
-use transport::{CancellationToken, pause};
+use transport::CancellationToken;
 
 use super::kubernetes::{KubernetesDoor, call, helm_fault, ours};
 use super::releases::OWNER;
@@ -22,14 +22,18 @@ use crate::ports::{Deployment, Kubernetes as _, Look};
 const FINGERPRINT: &str = "managedk8s-fingerprint";
 /// The time that hooks get when nothing is waited for.
 const HOOKS: Duration = Duration::from_mins(5);
-/// How long a definition may take to go once it is deleted.
-const DEFINITION_GONE: Duration = Duration::from_mins(1);
 
 /// What of a release's objects deviates, in words.
 #[derive(Default)]
 struct Compared {
     changed: BTreeMap<String, String>,
-    unready: BTreeMap<ObjectRef, String>,
+    unready: BTreeMap<String, Unready>,
+}
+
+/// Why an object is not ready, and on how many nodes alone if it is a DaemonSet.
+struct Unready {
+    why: String,
+    shortfall: usize,
 }
 
 impl KubernetesDoor {
@@ -70,7 +74,7 @@ impl KubernetesDoor {
             unready: compared
                 .unready
                 .into_iter()
-                .map(|(object, why)| (object.to_string(), why))
+                .map(|(object, unready)| (object, unready.why))
                 .collect(),
         })
     }
@@ -79,26 +83,15 @@ impl KubernetesDoor {
     /// cluster's deviation, told once and not again by every release that runs on all nodes.
     async fn leave_lost_nodes(
         &self,
-        unready: &mut BTreeMap<ObjectRef, String>,
+        unready: &mut BTreeMap<String, Unready>,
         cancel: &CancellationToken,
     ) -> Result<(), Fault> {
-        let daemons: Vec<ObjectRef> = unready
-            .keys()
-            .filter(|object| object.kind == "DaemonSet")
-            .cloned()
-            .collect();
-        if daemons.is_empty() {
+        if unready.values().all(|unready| unready.shortfall == 0) {
             return Ok(());
         }
         let nodes = self.nodes(cancel).await?;
         let lost = nodes.values().filter(|node| !node.ready).count();
-        for daemon in daemons {
-            let live = self.client.get(&daemon, cancel).await;
-            let live = live.map_err(call(format!("read {daemon}")))?;
-            if live.is_some_and(|live| pods_missing(&live) <= lost) {
-                unready.remove(&daemon);
-            }
-        }
+        unready.retain(|_, unready| unready.shortfall == 0 || unready.shortfall > lost);
         Ok(())
     }
 
@@ -108,7 +101,7 @@ impl KubernetesDoor {
         values: Option<&Value>,
         how: Deployment,
         cancel: &CancellationToken,
-    ) -> Result<(), Fault> {
+    ) -> Result<Vec<Note>, Fault> {
         let chart = self
             .charts
             .fetch(&addon.source, &addon.chart_digest, cancel)
@@ -120,12 +113,18 @@ impl KubernetesDoor {
             .cloned()
             .unwrap_or_default();
         let id = ReleaseId::new(addon.namespace.as_str(), addon.name.as_str());
-        let releases = self.with_patches(addon)?;
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let notes = Arc::clone(&told);
+        let releases = self.with_patches(addon)?.with_notes(Arc::new(move |note| {
+            let mut notes = notes.lock().unwrap_or_else(PoisonError::into_inner);
+            notes.push(note);
+        }));
         releases
             .deploy(&id, &chart, &values, &options(addon, how), cancel)
             .await
-            .map(drop)
-            .map_err(helm_fault(format!("deploy {}", addon.release())))
+            .map_err(helm_fault(format!("deploy {}", addon.release())))?;
+        let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(std::mem::take(&mut *told))
     }
 
     fn with_patches(&self, addon: &DesiredAddon) -> Result<Releases, Fault> {
@@ -150,7 +149,7 @@ impl KubernetesDoor {
         addon: &DesiredAddon,
         limit: Duration,
         cancel: &CancellationToken,
-    ) -> Result<(), Fault> {
+    ) -> Result<Vec<String>, Fault> {
         let id = ReleaseId::new(addon.namespace.as_str(), addon.name.as_str());
         // Read first: the record goes with the release.
         let definitions = if addon.options.crds.keep {
@@ -163,86 +162,13 @@ impl KubernetesDoor {
             hooks: addon.options.hooks,
             ..UninstallOptions::default()
         };
-        self.releases
+        let done = self
+            .releases
             .uninstall(&id, &options, cancel)
             .await
-            .map(drop)
             .map_err(helm_fault(format!("uninstall {}", addon.release())))?;
-        self.delete_definitions(&definitions, cancel).await
-    }
-
-    /// The CRDs of the chart's `crds/` folders. The record knows those of the chart itself alone, so it is asked only
-    /// where the chart cannot be had.
-    async fn definitions(
-        &self,
-        addon: &DesiredAddon,
-        id: &ReleaseId,
-        cancel: &CancellationToken,
-    ) -> Result<Vec<ObjectRef>, Fault> {
-        let chart = self
-            .charts
-            .fetch(&addon.source, &addon.chart_digest, cancel)
-            .await;
-        let crds = match chart {
-            Ok(chart) => chart.crds(),
-            Err(Fault::Cancelled) => return Err(Fault::Cancelled),
-            Err(fault) => {
-                tracing::warn!(release = %id, "the chart cannot be had: {fault}");
-                let newest = self.releases.newest(id, cancel).await;
-                let newest = newest.map_err(helm_fault(format!("read the release {id}")))?;
-                newest
-                    .map(|release| release.chart.crds())
-                    .unwrap_or_default()
-            }
-        };
-        let mut found = Vec::new();
-        for crd in crds {
-            let documents = ::helm::yaml::decode(&crd.content)
-                .map_err(Fault::failed(format!("read {}", crd.path)))?;
-            found.extend(documents.iter().filter_map(ObjectRef::of));
-        }
-        Ok(found)
-    }
-
-    async fn delete_definitions(
-        &self,
-        definitions: &[ObjectRef],
-        cancel: &CancellationToken,
-    ) -> Result<(), Fault> {
-        for definition in definitions {
-            let doing = || format!("delete {definition}");
-            let deleted = self
-                .client
-                .delete(definition, &DeleteOptions::default(), cancel)
-                .await
-                .map_err(call(doing()))?;
-            if deleted == Deleted::Absent {
-                continue;
-            }
-            let mut waited = Duration::ZERO;
-            let nap = Duration::from_millis(250);
-            while self
-                .client
-                .get(definition, cancel)
-                .await
-                .map_err(call(doing()))?
-                .is_some()
-            {
-                if waited >= DEFINITION_GONE {
-                    return Err(Fault::Unreachable(format!(
-                        "{definition} is still there: objects of its kind have finalizers that nothing runs"
-                    )));
-                }
-                pause(self.clock.as_ref(), nap, cancel)
-                    .await
-                    .map_err(|_| Fault::Cancelled)?;
-                waited += nap;
-            }
-        }
-        if !definitions.is_empty() {
-            self.client.forget_discovery().await;
-        }
-        Ok(())
+        self.delete_definitions(&definitions, cancel).await?;
+        Ok(done.left)
     }
 
     /// Makes the namespace of a release with its Pod Security labels, before anything is put into it.
@@ -280,8 +206,9 @@ fn options(addon: &DesiredAddon, how: Deployment) -> Options {
         },
         hooks: wanted.hooks,
         crds: crd_policy(wanted.crds),
-        // Repairs what others changed; whoever wants a field for himself takes it out of the values.
+        // Repairs what others changed, and tells whom it took a field from.
         force_conflicts: true,
+        theirs: addon.drift.theirs(),
         replace_immutable: wanted.force_update,
         take_ownership: how.adopt || wanted.take_ownership,
         rollback_on_failure: wanted.atomic,
@@ -305,15 +232,6 @@ const fn crd_policy(rules: CrdRules) -> CrdPolicy {
     }
 }
 
-/// The nodes on which a DaemonSet should have an available pod and has none, by its status.
-fn pods_missing(daemon: &Value) -> usize {
-    let number = |field: &str| {
-        let number = daemon["status"][field].as_u64().unwrap_or_default();
-        usize::try_from(number).unwrap_or(usize::MAX)
-    };
-    number("desiredNumberScheduled").saturating_sub(number("numberAvailable"))
-}
-
 /// Objects of a revision that are gone, changed or not ready.
 async fn compare(
     releases: &Releases,
@@ -321,10 +239,10 @@ async fn compare(
     look: Look<'_>,
     cancel: &CancellationToken,
 ) -> Result<Compared, Fault> {
+    let theirs = look.drift.theirs();
     let options = DriftOptions {
-        ignore_managers: look.drift.ignore_managers.clone(),
+        theirs: theirs.clone(),
         health: look.health,
-        ..DriftOptions::default()
     };
     let mut drift = releases
         .drift(release, &options, cancel)
@@ -332,17 +250,20 @@ async fn compare(
         .map_err(helm_fault(format!("compare release {}", release.id)))?;
     let mut compared = Compared::default();
     for (object, deviations) in &mut drift.objects {
+        let whole = theirs.object(object);
         deviations.retain(|deviation| match deviation {
-            Deviation::NotReady(why) => {
-                if !look.drift.ignores_object(object) {
-                    compared.unready.insert(object.clone(), why.clone());
+            Deviation::NotReady { why, shortfall } => {
+                if !whole {
+                    let unready = Unready {
+                        why: why.clone(),
+                        shortfall: *shortfall,
+                    };
+                    compared.unready.insert(object.to_string(), unready);
                 }
                 false
             }
-            Deviation::Field { path, .. } => look.drift.detect && !look.drift.ignores(object, path),
-            Deviation::Missing | Deviation::Refused(_) => {
-                look.drift.detect && !look.drift.ignores_object(object)
-            }
+            Deviation::Field { .. } => look.drift.detect,
+            Deviation::Missing | Deviation::Refused(_) => look.drift.detect && !whole,
         });
     }
     drift.objects.retain(|_, deviations| !deviations.is_empty());

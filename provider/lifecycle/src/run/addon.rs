@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use helm::release::Note;
 use product::{Path, Problem};
 use serde_json::Value;
 use transport::{CancellationToken, Pace, Probe, WaitError, poll_until};
@@ -38,6 +39,8 @@ pub struct AddonOutcome {
     pub drift: Drift,
     /// Why the run stopped early.
     pub error: Option<Error>,
+    /// What happened on the way that nobody was told before.
+    pub notes: Vec<Note>,
 }
 
 impl AddonOutcome {
@@ -76,6 +79,7 @@ impl Engine {
             facts: AddonFacts::default(),
             drift: Drift::default(),
             error: None,
+            notes: Vec::new(),
         };
         let result = match self.inside(cluster) {
             Err(error) => Err(error),
@@ -127,11 +131,11 @@ impl Engine {
                 &desired.name,
                 step,
                 match &result {
-                    Ok(()) => EventState::Finished,
+                    Ok(_) => EventState::Finished,
                     Err(error) => EventState::Failed(error.to_string()),
                 },
             );
-            result?;
+            outcome.notes.extend(news(result?, &observed));
             before = next;
         }
     }
@@ -172,24 +176,25 @@ impl Engine {
             )))
     }
 
-    /// Removes an add-on: its objects, then its release. In a dead cluster both are gone already.
+    /// Removes an add-on: its objects, then its release. In a dead cluster both are gone already. Answers which objects
+    /// stay, and why.
     pub async fn delete_addon(
         &self,
         cluster: &ClusterHandle,
         desired: &DesiredAddon,
         cancel: &CancellationToken,
-    ) -> Result<(), Error> {
+    ) -> Result<Vec<String>, Error> {
         let inside = self.inside(cluster)?;
         let kubernetes = inside.kubernetes.as_ref();
         if !self.lives(cluster, kubernetes, cancel).await? {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let doing = || Error::cluster(format!("remove {}", desired.release()));
         kubernetes
             .delete(&desired.objects, cancel)
             .await
             .map_err(doing())?;
-        kubernetes
+        let left = kubernetes
             .uninstall(desired, limit(desired), cancel)
             .await
             .map_err(doing())?;
@@ -210,8 +215,9 @@ impl Engine {
             ReleaseSeen::Absent if desired.inputs.is_some() => kubernetes
                 .forget_inputs(&desired.inputs_name(), cancel)
                 .await
-                .map_err(doing()),
-            ReleaseSeen::Absent => Ok(()),
+                .map_err(doing())
+                .map(|()| left),
+            ReleaseSeen::Absent => Ok(left),
             ReleaseSeen::Present { .. } => Err(Error::refused(
                 Problem::error(Path::root(), "a release is still there after its removal")
                     .seen(desired.release())
@@ -219,6 +225,19 @@ impl Engine {
             )),
         }
     }
+}
+
+/// What is news in the notes of a step: that a field which was seen to deviate goes back is what the plan said.
+fn news(notes: Vec<Note>, observed: &ObservedAddon) -> impl Iterator<Item = Note> {
+    let told: Vec<String> = match &observed.release {
+        Seen::Known(ReleaseSeen::Present { changed, .. }) => changed.keys().cloned().collect(),
+        Seen::Known(ReleaseSeen::Absent) | Seen::Unknown(_) => Vec::new(),
+    };
+    notes.into_iter().filter(move |note| match note {
+        Note::TakenOver { object, .. } => !told.contains(&object.to_string()),
+        Note::Left { .. } => true,
+        Note::Replaced { .. } | Note::HookOutput { .. } => false,
+    })
 }
 
 fn limit(desired: &DesiredAddon) -> Duration {
@@ -317,7 +336,7 @@ impl Engine {
         values: Option<&Value>,
         step: &Step,
         cancel: &CancellationToken,
-    ) -> Result<(), Error> {
+    ) -> Result<Vec<Note>, Error> {
         let doing = || Error::cluster(step.to_string());
         let wait = desired.timeout;
         match step.kind {
@@ -327,15 +346,15 @@ impl Engine {
                 .map_err(doing()),
             StepKind::InstallRelease | StepKind::UpgradeRelease => {
                 let how = Deployment { wait, adopt: false };
-                kubernetes
+                return kubernetes
                     .deploy(desired, values, how, cancel)
                     .await
-                    .map_err(doing())
+                    .map_err(doing());
             }
             StepKind::AwaitHealth => self.await_health(kubernetes, desired, step, cancel).await,
             StepKind::RecordInputs => {
                 let Some(inputs) = &desired.inputs else {
-                    return Ok(());
+                    return Ok(Vec::new());
                 };
                 kubernetes
                     .record_inputs(&desired.inputs_name(), inputs, cancel)
@@ -358,6 +377,7 @@ impl Engine {
             | StepKind::UninstallRelease
             | StepKind::Complete => Ok(()),
         }
+        .map(|()| Vec::new())
     }
 
     /// Waits until everything of the release is ready. Nothing is written: an upgrade with the same inputs would only

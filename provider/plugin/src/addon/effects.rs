@@ -8,6 +8,7 @@ use framework::{Diagnostics, Dynamic, Path};
 use helm::preview::{
     Diff, Error, Inputs, ObjectChange, PlannedValues, Preview, SecretValues, Shown, diff, preview,
 };
+use helm::release::Theirs;
 use helm::render::Capabilities;
 use helm::{Chart, ReleaseId, render};
 use lifecycle::addon::{PatchRule, ReleaseOptions, post_render};
@@ -37,6 +38,8 @@ pub struct Side {
     pub capabilities: Capabilities,
     pub patches: Vec<PatchRule>,
     pub options: ReleaseOptions,
+    /// What an upgrade leaves as it is.
+    pub theirs: Theirs,
 }
 
 impl Side {
@@ -87,10 +90,10 @@ pub struct Effects {
 ///
 /// What a chart or a patch refuses, at the attribute to blame.
 pub async fn effects(new: Side, before: Before) -> Result<Effects, Diagnostics> {
-    let chart = Arc::clone(&new.chart);
+    let (chart, theirs) = (Arc::clone(&new.chart), new.theirs.clone());
     let work = tokio::task::spawn_blocking(move || {
         let after = new.preview()?;
-        Ok::<_, Error>(compare(&after, before))
+        Ok::<_, Error>(compare(&after, before, &theirs))
     });
     match work.await {
         Ok(Ok(effects)) => Ok(effects),
@@ -102,7 +105,7 @@ pub async fn effects(new: Side, before: Before) -> Result<Effects, Diagnostics> 
     }
 }
 
-fn compare(after: &Preview, before: Before) -> Effects {
+fn compare(after: &Preview, before: Before, theirs: &Theirs) -> Effects {
     let digests = after.digests();
     let mut notes = Vec::new();
     let found = match before {
@@ -146,7 +149,7 @@ fn compare(after: &Preview, before: Before) -> Effects {
     }
     Effects {
         objects: Some(short(digests)),
-        changes: Some(texts(&found)),
+        changes: Some(texts(&found, theirs)),
         told: Vec::new(),
         notes,
     }
@@ -199,11 +202,11 @@ fn by_digest(
     changes
 }
 
-fn texts(found: &Diff) -> BTreeMap<String, Option<String>> {
+fn texts(found: &Diff, theirs: &Theirs) -> BTreeMap<String, Option<String>> {
     let mut all = BTreeMap::new();
     let mut length = 0;
     for (key, change) in &found.objects {
-        let text = told(change);
+        let text = told(key, change, theirs);
         length += key.len() + text.as_deref().map_or(0, str::len);
         if all.len() >= SHOWN || length > TEXT {
             break;
@@ -227,7 +230,7 @@ fn texts(found: &Diff) -> BTreeMap<String, Option<String>> {
 }
 
 /// One line a leaf; `None` when something of it is known only after the apply.
-fn told(change: &ObjectChange) -> Option<String> {
+fn told(key: &str, change: &ObjectChange, theirs: &Theirs) -> Option<String> {
     use helm::preview::{ChangeKind, Role};
     let role = match change.role {
         Role::Object => "",
@@ -246,7 +249,13 @@ fn told(change: &ObjectChange) -> Option<String> {
         lines.push(format!("changed{role}"));
     }
     for leaf in change.leaves.iter().take(LEAVES) {
-        let note = if leaf.immutable { " (immutable)" } else { "" };
+        let note = if theirs.leaves(key, &leaf.path) {
+            " (ignored: it stays as it is)"
+        } else if leaf.immutable {
+            " (immutable)"
+        } else {
+            ""
+        };
         let (old, new) = (cut(&leaf.old), cut(&leaf.new));
         lines.push(match (&leaf.old, &leaf.new) {
             (Shown::Absent, _) => format!("+ {} = {new}{note}", leaf.path),
@@ -446,6 +455,7 @@ mod tests {
             capabilities: Capabilities::default(),
             patches: Vec::new(),
             options: ReleaseOptions::default(),
+            theirs: Theirs::default(),
         }
     }
 
@@ -467,6 +477,19 @@ mod tests {
                 "Deployment/shop/web",
                 "Secret/shop/web"
             ]
+        );
+        let mut ignoring = side(&chart, json!({"replicas": 3}));
+        ignoring.theirs.ignored.push(helm::release::Ignored {
+            fields: helm::release::FieldPath::parse("/spec/replicas")
+                .into_iter()
+                .collect(),
+            ..helm::release::Ignored::default()
+        });
+        let left = effects(ignoring, rendered(side(&chart, json!({"replicas": 2})))).await;
+        let left = left.expect("renders").changes.expect("known");
+        assert_eq!(
+            left["Deployment/shop/web"].as_deref(),
+            Some("~ .spec.replicas: 2 -> 3 (ignored: it stays as it is)")
         );
         // Each rendering makes another password up.
         assert_eq!(changes["Secret/shop/web"], None);

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use framework::{Dynamic, FromValue, ToValue, Value, wire};
 use helm::preview::SecretValues;
+use helm::release::FieldPath;
 use helm::render::Capabilities;
 use lifecycle::addon::{
     ChartSource, CrdRules, DesiredAddon, DriftRules, IgnoredFields, OWNER_ADDON, PatchRule,
@@ -300,7 +301,6 @@ impl AddonModel {
                             kind: rule.kind.settled()?,
                             name: rule.name.settled()?,
                             namespace: rule.namespace.settled()?,
-                            ..Target::default()
                         },
                         fields: rule.fields.settled()?.unwrap_or_default(),
                     })
@@ -383,6 +383,7 @@ impl AddonModel {
         }
         found.extend(self.patches().err().map(|problem| *problem));
         found.extend(self.drift_problems());
+        found.extend(self.timeout_problems());
         if self.verify == Value::Known(true) && self.keyring.is_null() {
             found.push(
                 Problem::error(Path::of("keyring"), "no keys to verify the chart with")
@@ -410,6 +411,30 @@ impl AddonModel {
         found
     }
 
+    /// Helm makes half a minute of a timeout of nothing, and others wait for ever: here it says nothing.
+    fn timeout_problems(&self) -> Vec<Problem> {
+        let limit = |operation: &&str| {
+            let text = self.timeouts.member(operation)?.as_str()?;
+            let limit = framework::timeouts::parse_duration(text)?;
+            (limit < Duration::from_secs(1)).then_some(text)
+        };
+        ["create", "update", "delete"]
+            .iter()
+            .filter_map(|operation| {
+                let text = limit(operation)?;
+                let place = Path::of("timeouts").attribute((*operation).to_owned());
+                Some(
+                    Problem::error(place, "no time for an operation")
+                        .seen(format!("{text:?}"))
+                        .allowed("one second or more")
+                        .next(
+                            "Say how long it may take. To wait for hooks only, set wait = false.",
+                        ),
+                )
+            })
+            .collect()
+    }
+
     fn drift_problems(&self) -> Vec<Problem> {
         let Value::Known(drift) = &self.drift_detection else {
             return Vec::new();
@@ -418,15 +443,18 @@ impl AddonModel {
         for (index, rule) in (0..).zip(drift.ignore.as_known().into_iter().flatten()) {
             let place = Path::of("drift_detection.ignore").index(index);
             for (number, field) in (0..).zip(rule.fields.as_known().into_iter().flatten()) {
-                if !field.starts_with(['.', '/']) {
+                if FieldPath::parse(field).is_none() {
                     found.push(
                         Problem::error(
                             place.clone().attribute("fields").index(number),
                             "not the path of a field",
                         )
                         .seen(format!("{field:?}"))
-                        .allowed("`.spec.replicas` as drift shows it, or the JSON pointer `/spec/replicas`")
-                        .next("Begin the path with a dot or a slash."),
+                        .allowed(
+                            "`.spec.replicas`, `.spec.containers[name=\"app\"].image` or `.metadata.annotations[\"a/b\"]`, \
+                             as drift shows it, or the JSON pointer `/spec/replicas`",
+                        )
+                        .next("Begin the path with a dot or a slash, and close its brackets."),
                     );
                 }
             }

@@ -309,9 +309,13 @@ pub fn side(
     };
     let (public, complete, secret, patches) =
         read().map_err(|problem| Diagnostics::from(crate::problems::diagnostic(&problem)))?;
-    let (Some(patches), Some(options), Value::Known(namespace), Value::Known(name)) =
-        (patches, model.options(), &model.namespace, &model.name)
-    else {
+    let (Some(patches), Some(options), Some(drift), Value::Known(namespace), Value::Known(name)) = (
+        patches,
+        model.options(),
+        model.drift_rules(),
+        &model.namespace,
+        &model.name,
+    ) else {
         return Ok(None);
     };
     if complete.is_blank() || model.api_versions.is_unknown() {
@@ -327,6 +331,7 @@ pub fn side(
         capabilities: model.capabilities(facts),
         patches,
         options,
+        theirs: drift.theirs(),
     }))
 }
 

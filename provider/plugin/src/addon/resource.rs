@@ -9,6 +9,7 @@ use framework::{
     Path, ReadRequest, ReadResponse, Resource, Schema, ToValue, UpdateRequest, UpdateResponse,
     ValidateConfigRequest, Value, async_trait,
 };
+use helm::release::Note;
 use lifecycle::addon::{ChartSource, DesiredAddon, OWNER_ADDON};
 use lifecycle::run::{AddonOutcome, AddonRead};
 use lifecycle::{ChartAccess, FetchedChart};
@@ -247,6 +248,46 @@ fn only_told(job: &Job, drift: &lifecycle::Drift) -> product::Problem {
     .next("Set repair = true to have the next apply put it back, or add it to ignore.")
 }
 
+/// What an apply did and no plan could say: fields that it took from others, objects that stay.
+fn news(job: &Job, outcome: &AddonOutcome) -> Vec<framework::Diagnostic> {
+    let release = job.member.desired.release();
+    let (mut taken, mut left) = (Vec::new(), Vec::new());
+    for note in &outcome.notes {
+        match note {
+            Note::TakenOver { .. } => taken.push(note.to_string()),
+            Note::Left { why } => left.push(why.clone()),
+            Note::Replaced { .. } | Note::HookOutput { .. } => {}
+        }
+    }
+    let mut told = Vec::new();
+    if !taken.is_empty() {
+        let problem = product::Problem::warning(
+            product::Path::of("drift_detection.ignore_managers"),
+            format!("add-on {release} took fields over from others"),
+        )
+        .seen(taken.join("\n"))
+        .allowed(
+            "fields of the chart are the release's, unless drift_detection says whose they are",
+        )
+        .next("Leave it at that, or name the manager in ignore_managers or the field in ignore.");
+        told.push(warning(&problem));
+    }
+    if !left.is_empty() {
+        told.push(warning(&stays(job, &left)));
+    }
+    told
+}
+
+/// Objects that are no part of the release any more and are still there.
+fn stays(job: &Job, left: &[String]) -> product::Problem {
+    product::Problem::warning(
+        product::Path::root(),
+        format!("objects of add-on {} stay", job.member.desired.release()),
+    )
+    .seen(left.join("\n"))
+    .next("Nothing manages them any more: delete them by hand when they are not needed.")
+}
+
 fn cannot_fetch(error: &helm::source::Error, source: &ChartSource) -> Diagnostics {
     let mut diagnostics = Diagnostics::new();
     plan::source_problem(error, source, &mut diagnostics);
@@ -304,6 +345,7 @@ impl Resource<Data> for Addon {
                 &request.cancel,
             )
             .await?;
+        response.diagnostics.extend(news(&job, &outcome));
         let mut state = job.state(&request.plan, &outcome, &inputs.chart);
         if outcome.error.is_none() {
             job.settle(&mut state, None, &inputs, &request.data, &request.cancel)
@@ -361,6 +403,7 @@ impl Resource<Data> for Addon {
                 &request.cancel,
             )
             .await?;
+        response.diagnostics.extend(news(&job, &outcome));
         let mut done = job.state(&request.plan, &outcome, &inputs.chart);
         if outcome.error.is_none() {
             let prior = Some(&request.prior_state);
@@ -381,7 +424,7 @@ impl Resource<Data> for Addon {
         )
     }
 
-    async fn delete(&self, request: DeleteRequest<Data>, _: &mut DeleteResponse) -> Outcome {
+    async fn delete(&self, request: DeleteRequest<Data>, response: &mut DeleteResponse) -> Outcome {
         let job = Job::new(&request.prior_state)?;
         let limit = timeout(&request.prior_state, "delete", USUAL_LIMIT)?;
         let Member {
@@ -390,11 +433,15 @@ impl Resource<Data> for Addon {
             desired,
         } = &job.member;
         let engine = request.data.engine_for(handle, &request.cancel).await?;
-        within(limit, &request.cancel, |cancel| async move {
+        let left = within(limit, &request.cancel, |cancel| async move {
             engine.delete_addon(cluster, desired, &cancel).await
         })
         .await
-        .map_err(error)
+        .map_err(error)?;
+        if !left.is_empty() {
+            response.diagnostics.extend([warning(&stays(&job, &left))]);
+        }
+        Ok(())
     }
 
     async fn import_state(

@@ -77,7 +77,11 @@ fn chart_attributes() -> Vec<(&'static str, Attribute)> {
         ),
         (
             "verify",
-            Attribute::bool("Takes the chart only with a signature of a key in `keyring`. Change: in place.").optional(),
+            Attribute::bool(
+                "Takes the chart only with a signature of a key in `keyring`, as `helm --verify` does; weak ones with a warning. \
+                 Change: in place.",
+            )
+            .optional(),
         ),
         (
             "keyring",
@@ -228,7 +232,7 @@ fn operation_attributes() -> Vec<(&'static str, Attribute)> {
             "wait",
             switch(
                 "Waits until everything of the release is ready, and tells in `drift` when it is no more (kstatus' rules, \
-                 as Helm 4). The limit is that of `timeouts`; without it the catalogue's, or 10 minutes.",
+                 as Helm 4). The limit is that of `timeouts`, one second at least; without it the catalogue's, or 10 minutes.",
             )
             .default(true),
         ),
@@ -254,7 +258,14 @@ fn operation_attributes() -> Vec<(&'static str, Attribute)> {
             "take_ownership",
             switch("Takes over objects that exist without the marks of this release.").default(false),
         ),
-        ("hooks", switch("Runs the chart's hooks.").default(true)),
+        (
+            "hooks",
+            switch(
+                "Runs the chart's hooks. When one fails, the message shows the end of what its pods printed, without the \
+                 texts of the release's Secrets.",
+            )
+            .default(true),
+        ),
         (
             "skip_schema_validation",
             switch("Leaves the chart's `values.schema.json` alone.").default(false),
@@ -326,8 +337,9 @@ fn drift_attributes() -> Vec<(&'static str, Attribute)> {
                             (
                                 "fields",
                                 list(
-                                    "Paths as `drift` shows them, with everything below: `.spec.replicas`; JSON pointers too. \
-                                     Without it the objects as a whole.",
+                                    "Paths as `drift` shows them, with everything below: `.spec.replicas`, `[*]` for every \
+                                     element of a list; JSON pointers too. An upgrade leaves these fields as they are in the \
+                                     cluster. Without it the objects as a whole are not compared; an upgrade writes them.",
                                 ),
                             ),
                             ("group", text("API group of the objects; empty for the core group.")),
@@ -342,8 +354,10 @@ fn drift_attributes() -> Vec<(&'static str, Attribute)> {
                 (
                     "ignore_managers",
                     list(
-                        "Field managers whose changes are wanted, as `kubectl get --show-managed-fields` names them. Those of \
-                         Kubernetes' own controllers and autoscalers are known.",
+                        "Field managers whose changes are wanted, as `kubectl get --show-managed-fields` names them: what they \
+                         own is no drift, and an upgrade leaves it to them. Those of Kubernetes' own controllers and \
+                         autoscalers are known. From others an apply takes back what is the chart's, with a warning that \
+                         names them.",
                     ),
                 ),
             ],

@@ -252,6 +252,7 @@ impl Run<'_> {
         self.kubernetes
             .deploy(&self.network(), None, how, self.cancel)
             .await
+            .map(drop)
             .map_err(Error::cluster("install the network"))
     }
 

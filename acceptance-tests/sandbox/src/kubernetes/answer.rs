@@ -19,20 +19,29 @@ pub(super) enum Form {
 }
 
 impl Form {
-    /// Reads the `Accept` header; the first form known wins.
-    pub fn of(accept: &str) -> Self {
+    /// Reads the `Accept` header of a request for one object or its events, or else for a list; the first form known wins.
+    ///
+    /// # Errors
+    /// 406 when none is.
+    pub fn of(accept: &str, list: bool) -> Result<Self, Status> {
+        if accept.trim().is_empty() {
+            return Ok(Self::Object);
+        }
         for media in accept.split(',') {
-            if media.contains("as=Table") {
-                return Self::Table;
+            let mut parts = media.split(';').map(str::trim);
+            let kind = parts.next().unwrap_or_default();
+            if !matches!(kind, "application/json" | "application/*" | "*/*") {
+                continue;
             }
-            if media.contains("as=PartialObjectMetadata") {
-                return Self::Metadata;
-            }
-            if media.trim().starts_with("application/json") || media.trim() == "*/*" {
-                return Self::Object;
+            match parts.find_map(|part| part.strip_prefix("as=")) {
+                None => return Ok(Self::Object),
+                Some("Table") => return Ok(Self::Table),
+                Some("PartialObjectMetadata") if !list => return Ok(Self::Metadata),
+                Some("PartialObjectMetadataList") if list => return Ok(Self::Metadata),
+                Some(_) => {}
             }
         }
-        Self::Object
+        Err(Status::not_acceptable())
     }
 }
 

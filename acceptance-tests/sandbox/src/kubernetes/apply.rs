@@ -293,14 +293,14 @@ pub(super) fn track_update(
         Some(_) => read(new),
         None => Vec::new(),
     };
-    let now = Fields::of(new, shapes);
+    let now = Fields::of(new, shapes).with_maps(matches!(shapes, Shapes::Custom(_)));
     let empty = json!({});
     let before = old.unwrap_or(&empty);
     let mut changed = Fields::default();
     for path in now.paths() {
-        let item = path.last().is_some_and(|edge| edge.starts_with("k:"));
         let (was, is) = (fields::get(before, &path), fields::get(new, &path));
-        if (item && was.is_none()) || (!item && was != is) {
+        // Items and maps count by themselves when they are new; what is in them counts for itself.
+        if was.is_none() || (!now.has_children(&path) && was != is) {
             changed.insert(&path);
         }
     }

@@ -32,6 +32,16 @@ const SYSTEM: &[&str] = &[
     "selfLink",
 ];
 
+/// Maps of the built-in kinds that are free in their keys and not atomic.
+const FREE: &[&str] = &[
+    "f:annotations",
+    "f:binaryData",
+    "f:data",
+    "f:labels",
+    "f:limits",
+    "f:requests",
+];
+
 impl Fields {
     /// The fields of an object, without those that the server alone writes.
     pub fn of(object: &Value, shapes: &Shapes) -> Self {
@@ -60,6 +70,19 @@ impl Fields {
             }
         }
         set
+    }
+
+    /// With the maps themselves: an update owns those that it makes. Of a custom kind all are meant, of others those that
+    /// are free in their keys.
+    pub fn with_maps(mut self, custom: bool) -> Self {
+        for (edge, child) in &mut self.children {
+            let leaf = child.children.is_empty();
+            if !leaf && (custom && edge != "f:metadata" || FREE.contains(&edge.as_str())) {
+                child.own = true;
+            }
+            *child = std::mem::take(child).with_maps(custom && edge != "f:metadata");
+        }
+        self
     }
 
     /// True when nothing is in the set.
@@ -91,6 +114,17 @@ impl Fields {
                 .children
                 .get(edge)
                 .is_some_and(|child| child.contains(rest)),
+        }
+    }
+
+    /// Whether the set goes on below a path.
+    pub fn has_children(&self, path: &[String]) -> bool {
+        match path {
+            [] => !self.children.is_empty(),
+            [edge, rest @ ..] => self
+                .children
+                .get(edge)
+                .is_some_and(|child| child.has_children(rest)),
         }
     }
 

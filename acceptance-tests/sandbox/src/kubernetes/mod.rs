@@ -1,8 +1,8 @@
 //! A small Kubernetes API server in memory: discovery, objects, watches, server-side apply, and controllers
 //! that are just good enough for `kubectl`, `helm` and client libraries to find a living cluster.
 //!
-//! A request goes `server` (TLS, identity) → `handle` (route, authorization) → `write`, `apply`, `patch` or
-//! `watch` → `store`. Each change of the store wakes `controllers`, one loop that plays scheduler, kubelets and
+//! A request goes `server` (TLS, identity) → `handle` (route, authorization) → `verbs` or
+//! `watch` → `write`, `apply`, `patch`, `delete` → `store`. Each change of the store wakes `controllers`, one loop that plays scheduler, kubelets and
 //! the controller manager until nothing changes. Members of `system:masters` may do everything; others what
 //! RBAC objects say; callers without client certificate nothing.
 //!
@@ -14,8 +14,10 @@ mod api;
 mod apply;
 mod authorize;
 mod bootstrap;
+mod conform;
 mod controllers;
 mod defaults;
+mod delete;
 mod discovery;
 mod fields;
 mod handle;
@@ -37,8 +39,10 @@ mod subresource;
 mod table;
 #[cfg(test)]
 mod tests;
+mod typed;
 mod validate;
 mod value;
+mod verbs;
 mod watch;
 mod write;
 

@@ -22,6 +22,8 @@ pub(super) struct Resource {
     /// The kind has a `status` that only the subresource writes.
     pub status: bool,
     pub scale: bool,
+    /// Where a custom kind keeps its wanted and its seen count, and its selector: paths as `spec.replicas`.
+    pub scale_paths: [String; 3],
     /// True when objects come from a CustomResourceDefinition.
     pub custom: bool,
     /// The structural schema of a custom kind.
@@ -338,6 +340,7 @@ pub(super) fn built_in() -> Vec<Arc<Resource>> {
                 },
                 status: flags.contains('s'),
                 scale: flags.contains('c'),
+                scale_paths: ["spec.replicas", "status.replicas", ""].map(str::to_owned),
                 custom: false,
                 schema: None,
                 columns: Vec::new(),
@@ -383,6 +386,16 @@ pub(super) fn custom(definition: &Value) -> Vec<Arc<Resource>> {
                 categories: strings(&names["categories"]),
                 status: !subresources["status"].is_null(),
                 scale: !subresources["scale"].is_null(),
+                scale_paths: [
+                    "specReplicasPath",
+                    "statusReplicasPath",
+                    "labelSelectorPath",
+                ]
+                .map(|path| {
+                    text(&subresources["scale"][path])
+                        .trim_start_matches('.')
+                        .to_owned()
+                }),
                 custom: true,
                 schema: schema.is_object().then(|| Arc::new(schema.clone())),
                 columns: array(&version["additionalPrinterColumns"]).to_vec(),

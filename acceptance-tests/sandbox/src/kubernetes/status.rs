@@ -222,6 +222,38 @@ impl Status {
         )
     }
 
+    /// No form of an answer that the caller takes.
+    pub fn not_acceptable() -> Self {
+        let message = "only the following media types are accepted: application/json".to_owned();
+        Self::new(
+            StatusCode::NOT_ACCEPTABLE,
+            "NotAcceptable",
+            message,
+            json!({}),
+        )
+    }
+
+    /// A version that is still to come.
+    pub fn too_large_version(asked: &str, current: u64) -> Self {
+        let message = format!("Too large resource version: {asked}, current: {current}");
+        let cause = json!({
+            "reason": "ResourceVersionTooLarge", "message": "Too large resource version",
+        });
+        Self::new(
+            StatusCode::GATEWAY_TIMEOUT,
+            "Timeout",
+            message,
+            json!({ "causes": [cause], "retryAfterSeconds": 1 }),
+        )
+    }
+
+    /// A page of a list that is no longer known.
+    pub fn expired_token() -> Self {
+        let message = "The provided continue parameter is too old to display a consistent list result. \
+                       You can start a new list without the continue parameter.";
+        Self::new(StatusCode::GONE, "Expired", message.to_owned(), json!({}))
+    }
+
     /// A list or watch that asks for a version no longer kept.
     pub fn expired() -> Self {
         let message = "The resourceVersion for the provided watch is too old.".to_owned();

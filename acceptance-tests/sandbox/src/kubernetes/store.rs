@@ -236,6 +236,26 @@ impl Store {
         Some(self.log.range(from..))
     }
 
+    /// Objects of a resource as they were at a version, or nothing when the log no longer reaches back that far.
+    pub fn list_at(&self, resource: &str, version: u64) -> Option<Vec<Arc<Value>>> {
+        let mut objects = self.objects.get(resource).cloned().unwrap_or_default();
+        let later: Vec<&Event> = self.since(version)?.collect();
+        for event in later.into_iter().rev() {
+            if event.resource != resource {
+                continue;
+            }
+            let key = (
+                namespace(&event.object).to_owned(),
+                name(&event.object).to_owned(),
+            );
+            match &event.previous {
+                Some(previous) => objects.insert(key, Arc::clone(previous)),
+                None => objects.remove(&key),
+            };
+        }
+        Some(objects.into_values().collect())
+    }
+
     /// Everything, for `restore`.
     pub fn snapshot(&self) -> Value {
         let mut objects = serde_json::Map::new();

@@ -5,15 +5,18 @@ use serde_json::{Value, json};
 
 use super::answer;
 use super::api::State;
+use super::conform::conform;
+use super::delete::{self, Deletion};
 use super::handle::Call;
 use super::patch;
+use super::registry::Resource;
 use super::selector::Labels;
 use super::server::Body;
 use super::shape::Shapes;
-use super::status::Status;
+use super::status::{Cause, Status};
 use super::store::Store;
 use super::value::{int, is_true, name, namespace, text, uid};
-use super::write::{self, Deletion};
+use super::write;
 
 /// Answers a request for a subresource other than `status`.
 ///
@@ -40,8 +43,21 @@ pub(super) fn answer(
     }
 }
 
-fn as_scale(object: &Value) -> Value {
-    json!({
+/// The pointer of a path such as `spec.replicas`.
+fn pointer(path: &str) -> String {
+    format!("/{}", path.replace('.', "/"))
+}
+
+fn as_scale(resource: &Resource, object: &Value) -> Value {
+    let [wanted, seen, chosen] = &resource.scale_paths;
+    let count = |path: &str| int(object.pointer(&pointer(path)).unwrap_or(&Value::Null));
+    let selector = if resource.custom {
+        let chosen = object.pointer(&pointer(chosen)).unwrap_or(&Value::Null);
+        text(chosen).to_owned()
+    } else {
+        selector_text(&object["spec"]["selector"])
+    };
+    let mut scale = json!({
         "kind": "Scale",
         "apiVersion": "autoscaling/v1",
         "metadata": {
@@ -51,12 +67,13 @@ fn as_scale(object: &Value) -> Value {
             "resourceVersion": object["metadata"]["resourceVersion"],
             "creationTimestamp": object["metadata"]["creationTimestamp"],
         },
-        "spec": { "replicas": int(&object["spec"]["replicas"]) },
-        "status": {
-            "replicas": int(&object["status"]["replicas"]),
-            "selector": selector_text(&object["spec"]["selector"]),
-        },
-    })
+        "spec": { "replicas": count(wanted) },
+        "status": { "replicas": count(seen) },
+    });
+    if !selector.is_empty() {
+        scale["status"]["selector"] = json!(selector);
+    }
+    scale
 }
 
 fn selector_text(selector: &Value) -> String {
@@ -69,7 +86,7 @@ fn selector_text(selector: &Value) -> String {
 
 fn scale(store: &mut Store, method: &Method, call: &Call) -> Result<Response<Body>, Status> {
     let old = call.find(store)?;
-    let mut scale = as_scale(&old);
+    let mut scale = as_scale(&call.resource, &old);
     match *method {
         Method::GET => return Ok(answer::json(StatusCode::OK, &scale)),
         Method::PUT => scale = call.body.clone(),
@@ -79,21 +96,32 @@ fn scale(store: &mut Store, method: &Method, call: &Call) -> Result<Response<Bod
         Method::PATCH => patch::merge_patch(&mut scale, &call.body),
         _ => return Err(Status::method_not_allowed()),
     }
-    let Some(replicas) = scale["spec"]["replicas"]
-        .as_i64()
-        .filter(|replicas| *replicas >= 0)
-    else {
-        return Err(Status::bad_request(
-            "spec.replicas must be a number that is not negative",
+    let replicas = int(&scale["spec"]["replicas"]);
+    if replicas < 0 {
+        let why = "must be greater than or equal to 0";
+        let cause = Cause::invalid("spec.replicas", &replicas.to_string(), why);
+        return Err(Status::invalid(
+            "autoscaling",
+            "Scale",
+            name(&old),
+            &[cause],
         ));
-    };
+    }
     let mut object = (*old).clone();
-    object["spec"]["replicas"] = json!(replicas);
+    let (parent, last) = call.resource.scale_paths[0]
+        .rsplit_once('.')
+        .unwrap_or(("", &call.resource.scale_paths[0]));
+    if let Some(parent) = object.pointer_mut(&pointer(parent)) {
+        parent[last] = json!(replicas);
+    }
     object["metadata"]["resourceVersion"] = scale["metadata"]["resourceVersion"].clone();
     let mut options = call.options();
     "scale".clone_into(&mut options.subresource);
     let updated = write::update(store, &call.resource, &old, object, &options)?;
-    Ok(answer::json(StatusCode::OK, &as_scale(&updated)))
+    Ok(answer::json(
+        StatusCode::OK,
+        &as_scale(&call.resource, &updated),
+    ))
 }
 
 fn replace(store: &mut Store, method: &Method, call: &Call) -> Result<Response<Body>, Status> {
@@ -107,7 +135,7 @@ fn replace(store: &mut Store, method: &Method, call: &Call) -> Result<Response<B
             object
         }
     };
-    write::conform(
+    conform(
         &call.resource,
         &call.namespace,
         call.name.as_deref(),
@@ -174,7 +202,7 @@ fn evict(state: &mut State, call: &Call) -> Result<Response<Body>, Status> {
                 .as_array()
                 .is_some_and(|list| !list.is_empty()),
     };
-    write::delete(&mut state.store, &call.resource, &pod, &deletion)?;
+    delete::delete(&mut state.store, &call.resource, &pod, &deletion)?;
     let status = json!({ "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201 });
     Ok(answer::json(StatusCode::CREATED, &status))
 }

@@ -72,6 +72,15 @@ fn object_name(resource: &Resource, name: &str, causes: &mut Vec<Cause>) {
 }
 
 fn metadata(object: &Value, causes: &mut Vec<Cause>) {
+    let owners = array(&object["metadata"]["ownerReferences"]);
+    let controllers = owners.iter().filter(|owner| owner["controller"] == true);
+    if controllers.count() > 1 {
+        causes.push(Cause::invalid(
+            "metadata.ownerReferences",
+            "",
+            "Only one reference can have Controller set to true",
+        ));
+    }
     for field in ["labels", "annotations"] {
         let Some(map) = object["metadata"][field].as_object() else {
             continue;

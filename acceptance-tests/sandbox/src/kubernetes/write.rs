@@ -1,4 +1,4 @@
-//! Create, update and delete: what the API does between a request and the store.
+//! Create and update: what the API does between a request and the store.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use super::shape::Shapes;
 use super::status::Status;
 use super::store::Store;
 use super::value::{array, deleting, int, members, name, namespace, suffix, text, uid};
-use super::{defaults, service, validate};
+use super::{defaults, service, typed, validate};
 
 /// How a write is to be done.
 #[derive(Debug, Clone)]
@@ -19,7 +19,7 @@ pub(super) struct Options {
     pub manager: String,
     /// Nothing is stored.
     pub dry_run: bool,
-    /// `Strict` refuses unknown fields of custom kinds.
+    /// `Strict` refuses unknown fields.
     pub strict: bool,
     /// Empty for the object itself.
     pub subresource: String,
@@ -59,78 +59,6 @@ const WITHOUT_GENERATION: &[&str] = &[
     "PersistentVolume",
     "PersistentVolumeClaim",
 ];
-
-/// Checks that the body is an object of this resource and fills in what the path says.
-pub(super) fn conform(
-    resource: &Resource,
-    namespace: &str,
-    name: Option<&str>,
-    object: &mut Value,
-) -> Result<(), Status> {
-    if !object.is_object() || !(object["metadata"].is_object() || object["metadata"].is_null()) {
-        return Err(Status::bad_request(
-            "the body is not an object with metadata",
-        ));
-    }
-    for field in ["labels", "annotations"] {
-        for (key, value) in object["metadata"][field].as_object().into_iter().flatten() {
-            if !value.is_string() && !value.is_null() {
-                return Err(Status::bad_request(format!(
-                    "{} in version \"{}\" cannot be handled as a {}: metadata.{field}.{key} is {value}, not a string",
-                    resource.kind, resource.version, resource.kind
-                )));
-            }
-        }
-    }
-    if resource.kind == "Lease" {
-        for field in ["acquireTime", "renewTime"] {
-            let time = text(&object["spec"][field]);
-            if !time.is_empty() && time.parse::<jiff::Timestamp>().is_err() {
-                return Err(Status::bad_request(format!(
-                    "Lease in version \"v1\" cannot be handled as a Lease: parsing time \"{time}\" as \"2006-01-02T15:04:05.000000Z07:00\""
-                )));
-            }
-        }
-    }
-    let flat = !object["spec"].is_null() && !object["spec"].is_object();
-    if flat && !resource.custom {
-        return Err(Status::bad_request("spec is not an object"));
-    }
-    let (kind, version) = (text(&object["kind"]), text(&object["apiVersion"]));
-    if (!kind.is_empty() && kind != resource.kind)
-        || (!version.is_empty() && version != resource.api_version())
-    {
-        return Err(Status::bad_request(format!(
-            "{version}, Kind={kind} in the body does not match {}, Kind={} of the path",
-            resource.api_version(),
-            resource.kind
-        )));
-    }
-    object["apiVersion"] = json!(resource.api_version());
-    object["kind"] = json!(resource.kind);
-    let metadata = members(&mut object["metadata"]);
-    if resource.namespaced {
-        let seen = metadata.get("namespace").map(text).unwrap_or_default();
-        if !seen.is_empty() && seen != namespace {
-            return Err(Status::bad_request(format!(
-                "the namespace of the provided object does not match the namespace sent on the request ({seen}, {namespace})"
-            )));
-        }
-        metadata.insert("namespace".to_owned(), json!(namespace));
-    } else {
-        metadata.remove("namespace");
-    }
-    if let Some(name) = name {
-        let seen = metadata.get("name").map(text).unwrap_or_default();
-        if !seen.is_empty() && seen != name {
-            return Err(Status::bad_request(format!(
-                "the name of the object ({seen}) does not match the name on the URL ({name})"
-            )));
-        }
-        metadata.insert("name".to_owned(), json!(name));
-    }
-    Ok(())
-}
 
 fn writer<'a>(
     resource: &Resource,
@@ -243,6 +171,24 @@ pub(super) fn create(
     Ok(store.put(&key, object))
 }
 
+/// Unknown fields are refused where that was asked for.
+fn strict(resource: &Resource, options: &Options, unknown: &[String]) -> Result<(), Status> {
+    if !options.strict || unknown.is_empty() {
+        return Ok(());
+    }
+    let told: Vec<String> = unknown
+        .iter()
+        .map(|path| format!("unknown field \"{path}\""))
+        .collect();
+    Err(Status::bad_request(format!(
+        "{} in version \"{}\" cannot be handled as a {}: strict decoding error: {}",
+        resource.kind,
+        resource.version,
+        resource.kind,
+        told.join(", ")
+    )))
+}
+
 /// Defaults, addresses, pruning, validation.
 fn settle(
     store: &Store,
@@ -254,21 +200,12 @@ fn settle(
     if resource.custom {
         if let Some(schema) = &resource.schema {
             let unknown = validate::prune(schema, object);
-            if options.strict && !unknown.is_empty() {
-                let told: Vec<String> = unknown
-                    .iter()
-                    .map(|path| format!("unknown field \"{path}\""))
-                    .collect();
-                return Err(Status::bad_request(format!(
-                    "{} in version \"{}\" cannot be handled as a {}: strict decoding error: {}",
-                    resource.kind,
-                    resource.version,
-                    resource.kind,
-                    told.join(", ")
-                )));
-            }
+            strict(resource, options, &unknown)?;
         }
     } else {
+        if options.manager != "kube-controller-manager" {
+            strict(resource, options, &typed::prune(object))?;
+        }
         if let (Some(old), "Service") = (old, resource.kind.as_str()) {
             service::keep(old, object);
         }
@@ -443,121 +380,4 @@ fn content(object: &Value) -> serde_json::Map<String, Value> {
         map.remove(key);
     }
     map
-}
-
-/// What a delete request asks for.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Deletion {
-    /// `Background`, `Foreground`, `Orphan`.
-    pub propagation: String,
-    pub grace: Option<i64>,
-    pub uid: String,
-    pub resource_version: String,
-    pub dry_run: bool,
-}
-
-/// Deletes an object, or marks it when finalizers or a graceful stop hold it. True when it is gone at once.
-///
-/// # Errors
-/// A failed precondition.
-pub(super) fn delete(
-    store: &mut Store,
-    resource: &Resource,
-    old: &Arc<Value>,
-    deletion: &Deletion,
-) -> Result<(Arc<Value>, bool), Status> {
-    let (group, plural) = (&resource.group, &resource.plural);
-    for (wanted, field) in [
-        (&deletion.uid, "uid"),
-        (&deletion.resource_version, "resourceVersion"),
-    ] {
-        let seen = text(&old["metadata"][field]);
-        if !wanted.is_empty() && wanted != seen {
-            let why = format!(
-                "the {field} in the precondition ({wanted}) does not match the object's ({seen})"
-            );
-            return Err(Status::conflict(group, plural, name(old), &why));
-        }
-    }
-    if resource.kind == "Namespace"
-        && matches!(name(old), "default" | "kube-system" | "kube-public")
-    {
-        return Err(Status::forbidden(
-            "",
-            "namespaces",
-            name(old),
-            "this namespace may not be deleted",
-        ));
-    }
-    if deletion.dry_run {
-        return Ok((old.clone(), false));
-    }
-    let key = resource.key();
-    let mut object = (**old).clone();
-    if !deleting(old) {
-        object["metadata"]["deletionTimestamp"] = json!(Store::now());
-        object["metadata"]["deletionGracePeriodSeconds"] = json!(0);
-    }
-    let mut finalizers = array(&old["metadata"]["finalizers"]).to_vec();
-    match deletion.propagation.as_str() {
-        "Foreground" if !finalizers.contains(&json!("foregroundDeletion")) => {
-            finalizers.push(json!("foregroundDeletion"));
-        }
-        "Orphan" => orphan(store, uid(old)),
-        _ => {}
-    }
-    if !finalizers.is_empty() {
-        object["metadata"]["finalizers"] = Value::Array(finalizers.clone());
-    }
-    let held = match resource.kind.as_str() {
-        "Namespace" => {
-            object["status"]["phase"] = json!("Terminating");
-            true
-        }
-        "Pod" => {
-            let grace = deletion
-                .grace
-                .or_else(|| old["spec"]["terminationGracePeriodSeconds"].as_i64())
-                .unwrap_or(30);
-            object["metadata"]["deletionGracePeriodSeconds"] = json!(grace);
-            let running = !text(&old["spec"]["nodeName"]).is_empty();
-            (running && grace > 0) || !finalizers.is_empty()
-        }
-        _ => !finalizers.is_empty(),
-    };
-    if held {
-        if let Some(generation) = old["metadata"]["generation"].as_i64()
-            && !deleting(old)
-        {
-            object["metadata"]["generation"] = json!(generation + 1);
-        }
-        return Ok((store.put(&key, object), false));
-    }
-    store.remove(&key, namespace(old), name(old));
-    Ok((Arc::new(object), true))
-}
-
-/// Dependents lose their reference to an owner that goes without them.
-fn orphan(store: &mut Store, owner: &str) {
-    for key in store.keys() {
-        let dependents: Vec<Arc<Value>> = store
-            .list(&key)
-            .filter(|object| {
-                array(&object["metadata"]["ownerReferences"])
-                    .iter()
-                    .any(|reference| text(&reference["uid"]) == owner)
-            })
-            .cloned()
-            .collect();
-        for dependent in dependents {
-            let mut dependent = (*dependent).clone();
-            if let Some(list) = dependent["metadata"]["ownerReferences"].as_array_mut() {
-                list.retain(|reference| text(&reference["uid"]) != owner);
-            }
-            if array(&dependent["metadata"]["ownerReferences"]).is_empty() {
-                members(&mut dependent["metadata"]).remove("ownerReferences");
-            }
-            store.put(&key, dependent);
-        }
-    }
 }

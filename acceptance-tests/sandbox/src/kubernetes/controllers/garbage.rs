@@ -6,8 +6,8 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::kubernetes::api::State;
+use crate::kubernetes::delete::{self, Deletion};
 use crate::kubernetes::value::{array, deleting, name, namespace, text, uid};
-use crate::kubernetes::write::{self, Deletion};
 
 const FOREGROUND: &str = "foregroundDeletion";
 
@@ -38,15 +38,23 @@ pub(super) fn reconcile(state: &mut State) {
         for owner in &owners {
             *waiting.entry(owner).or_default() += 1;
         }
-        let lost = owners
-            .iter()
-            .all(|owner| !living.contains(*owner) || ending.contains(owner));
+        let held = |owner: &&str| living.contains(*owner) && !ending.contains(owner);
+        let lost = !owners.iter().any(held);
+        if !lost && owners.iter().any(|owner| !living.contains(*owner)) {
+            // The owners that are left hold it alone.
+            let mut kept = (**object).clone();
+            if let Some(list) = kept["metadata"]["ownerReferences"].as_array_mut() {
+                list.retain(|owner| living.contains(text(&owner["uid"])));
+            }
+            state.store.put(key, kept);
+            continue;
+        }
         // A dependent of another namespace than its owner's would be a mistake of the client; uids are unique.
         if lost
             && !deleting(object)
             && let Some(resource) = state.store.resource_by_key(key)
         {
-            let _ = write::delete(&mut state.store, &resource, object, &Deletion::default());
+            let _ = delete::delete(&mut state.store, &resource, object, &Deletion::default());
         }
     }
     for (key, object) in &foreground {

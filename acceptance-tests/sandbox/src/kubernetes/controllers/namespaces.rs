@@ -5,8 +5,8 @@ use serde_json::json;
 use super::{Pass, all};
 use crate::kubernetes::api::State;
 use crate::kubernetes::bootstrap;
+use crate::kubernetes::delete::{self, Deletion};
 use crate::kubernetes::value::{deleting, name};
-use crate::kubernetes::write::{self, Deletion};
 
 pub(super) fn reconcile(state: &mut State, pass: &mut Pass<'_>) {
     for space in all(&state.store, "namespaces") {
@@ -58,7 +58,7 @@ fn empty(state: &mut State, here: &str) {
                 left = true;
                 continue;
             }
-            let gone = write::delete(&mut state.store, &resource, &object, &Deletion::default());
+            let gone = delete::delete(&mut state.store, &resource, &object, &Deletion::default());
             left |= !matches!(gone, Ok((_, true)));
         }
     }

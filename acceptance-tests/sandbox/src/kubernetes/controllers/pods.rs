@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use crate::kubernetes::delete::{self, Deletion};
 use crate::kubernetes::store::Store;
 use crate::kubernetes::value::{
     array, controller, deleting, is_true, members, name, namespace, owner_reference, text, uid,
 };
-use crate::kubernetes::write::{self, Deletion, Options};
+use crate::kubernetes::write::{self, Options};
 
 /// The pods that `owner` controls, deleted ones too.
 pub(super) fn of(store: &Store, owner: &Value) -> Vec<Arc<Value>> {
@@ -72,7 +73,7 @@ pub(super) fn delete(store: &mut Store, pod: &Arc<Value>) {
     if let Some(resource) = store.resource("", "v1", "pods")
         && !deleting(pod)
     {
-        let _ = write::delete(store, &resource, pod, &Deletion::default());
+        let _ = delete::delete(store, &resource, pod, &Deletion::default());
     }
 }
 

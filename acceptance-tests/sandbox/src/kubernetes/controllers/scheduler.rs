@@ -17,6 +17,8 @@ pub(super) fn reconcile(state: &mut State, pass: &mut Pass<'_>) {
         .store
         .list("pods")
         .filter(|pod| text(&pod["spec"]["nodeName"]).is_empty() && pods::active(pod))
+        // Another scheduler's pods wait for that one.
+        .filter(|pod| text(&pod["spec"]["schedulerName"]) == "default-scheduler")
         .cloned()
         .collect();
     if waiting.is_empty() {

@@ -1,7 +1,6 @@
 //! Tests over real sockets: our own promises, and the official clients as judges.
 
 mod bed;
-mod conformance;
 mod judges;
 mod nodes;
 mod promises;

@@ -25,28 +25,58 @@ fn deployment() -> Value {
 const WEB: &str = "/apis/apps/v1/namespaces/default/deployments/web";
 const PODS: &str = "/api/v1/namespaces/default/pods";
 
-async fn with_web() -> Bed {
-    let bed = Bed::with_nodes().await;
-    bed.send(
-        "POST",
+/// Runs the workload and waits for it.
+async fn web(bed: &Bed) {
+    bed.make(
         "/apis/apps/v1/namespaces/default/deployments",
-        "application/json",
         &deployment(),
     )
     .await;
     bed.until(WEB, |seen| seen["status"]["readyReplicas"] == 3)
         .await;
+}
+
+async fn with_web() -> Bed {
+    let bed = Bed::with_nodes().await;
+    web(&bed).await;
     bed
+}
+
+/// What happens to machines, as the real programs see it, in one cluster.
+#[tokio::test(flavor = "multi_thread")]
+async fn machines_of_the_real_control_plane() {
+    let Some(bed) = Bed::real().await else {
+        return;
+    };
+    waits_for_a_network(&bed).await;
+    bed.nodes_up().await;
+    labels_come_and_go(&bed).await;
+    web(&bed).await;
+    repelled(&bed).await;
+    lost_and_found(&bed).await;
+    gone_for_good(&bed).await;
+    bed.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lost_node_is_not_ready_and_its_pods_move() {
     let bed = with_web().await;
-    bed.api.set_delays(Delays {
+    bed.api().set_delays(Delays {
         eviction: Duration::from_millis(300),
         ..Delays::default()
     });
-    bed.api.node_down("wrk-1");
+    lost_and_found(&bed).await;
+}
+
+async fn lost_and_found(bed: &Bed) {
+    let on_node = |list: &Value| -> Vec<Value> {
+        let pods = array(&list["items"]).iter();
+        pods.filter(|pod| text(&pod["spec"]["nodeName"]) == "wrk-1")
+            .cloned()
+            .collect()
+    };
+    assert!(!on_node(&bed.get(PODS).await).is_empty(), "pods are spread");
+    bed.plane.node_down("wrk-1");
     let lost = bed
         .until("/api/v1/nodes/wrk-1", |seen| !is_true(seen, "Ready"))
         .await;
@@ -54,20 +84,19 @@ async fn a_lost_node_is_not_ready_and_its_pods_move() {
         condition(&lost, "Ready").map(|ready| text(&ready["status"])),
         Some("Unknown")
     );
-    bed.until(WEB, |seen| seen["status"]["readyReplicas"] == 2)
+    bed.until("/api/v1/nodes/wrk-1", |seen| {
+        array(&seen["spec"]["taints"]).iter().any(|taint| {
+            taint["key"] == "node.kubernetes.io/unreachable" && taint["effect"] == "NoExecute"
+        })
+    })
+    .await;
+    // Nobody there can end the pods: they are on their way out until the machine is back, and others take their place.
+    bed.until(PODS, |list| on_node(list).iter().all(deleting))
         .await;
     bed.until(WEB, |seen| seen["status"]["readyReplicas"] == 3)
         .await;
-    let pods = bed.get(PODS).await;
-    let stuck: Vec<&Value> = array(&pods["items"])
-        .iter()
-        .filter(|pod| text(&pod["spec"]["nodeName"]) == "wrk-1")
-        .collect();
-    assert!(
-        !stuck.is_empty() && stuck.iter().all(|pod| deleting(pod)),
-        "{stuck:?}"
-    );
-    bed.api.node_up(node("wrk-1", NodeRole::Worker, 21));
+    assert!(!on_node(&bed.get(PODS).await).is_empty());
+    bed.plane.node_up(node("wrk-1", NodeRole::Worker, 21));
     bed.until("/api/v1/nodes/wrk-1", |seen| is_true(seen, "Ready"))
         .await;
     bed.until(PODS, |list| {
@@ -78,12 +107,14 @@ async fn a_lost_node_is_not_ready_and_its_pods_move() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deleted_node_takes_its_pods_along() {
-    let bed = with_web().await;
-    bed.api.node_gone("wrk-2");
+    gone_for_good(&with_web().await).await;
+}
+
+async fn gone_for_good(bed: &Bed) {
+    bed.plane.node_gone("wrk-2");
     bed.until("/api/v1/nodes/wrk-2", |seen| !is_true(seen, "Ready"))
         .await;
-    bed.send("DELETE", "/api/v1/nodes/wrk-2", "", &Value::Null)
-        .await;
+    bed.delete("/api/v1/nodes/wrk-2").await;
     bed.until("/api/v1/pods", |list| {
         array(&list["items"])
             .iter()
@@ -96,20 +127,26 @@ async fn a_deleted_node_takes_its_pods_along() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_network_nothing_but_host_pods_runs() {
-    let bed = Bed::new().await;
-    bed.api.node_up(node("cp-1", NodeRole::ControlPlane, 11));
+    waits_for_a_network(&Bed::new().await).await;
+}
+
+async fn waits_for_a_network(bed: &Bed) {
+    bed.plane.node_up(node("cp-1", NodeRole::ControlPlane, 11));
     bed.until(
         "/api/v1/namespaces/kube-system/pods/kube-apiserver-cp-1",
         |pod| is_true(pod, "Ready"),
     )
     .await;
-    let seen = bed.get("/api/v1/nodes/cp-1").await;
-    let ready = condition(&seen, "Ready")
-        .map(|ready| text(&ready["message"]).to_owned())
-        .unwrap_or_default();
-    assert!(ready.contains("cni plugin not initialized"), "{ready}");
+    bed.until("/api/v1/nodes/cp-1", |seen| {
+        condition(seen, "Ready")
+            .is_some_and(|ready| text(&ready["message"]).contains("cni plugin not initialized"))
+    })
+    .await;
     let pods = bed
-        .get("/api/v1/namespaces/kube-system/pods?labelSelector=k8s-app%3Dkube-dns")
+        .until(
+            "/api/v1/namespaces/kube-system/pods?labelSelector=k8s-app%3Dkube-dns",
+            |list| !array(&list["items"]).is_empty(),
+        )
         .await;
     assert!(
         array(&pods["items"])
@@ -121,7 +158,10 @@ async fn without_a_network_nothing_but_host_pods_runs() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn tainted_nodes_repel_and_cordoned_ones_keep() {
-    let bed = with_web().await;
+    repelled(&with_web().await).await;
+}
+
+async fn repelled(bed: &Bed) {
     let pods = bed.get(PODS).await;
     for pod in array(&pods["items"]) {
         assert!(
@@ -130,15 +170,15 @@ async fn tainted_nodes_repel_and_cordoned_ones_keep() {
             name(pod)
         );
     }
-    for worker in ["wrk-1", "wrk-2", "wrk-3"] {
-        let path = format!("/api/v1/nodes/{worker}");
-        let cordon = json!({ "spec": { "unschedulable": true } });
-        bed.send("PATCH", &path, "application/merge-patch+json", &cordon)
-            .await;
-    }
-    let more = json!({ "spec": { "replicas": 4 } });
-    bed.send("PATCH", WEB, "application/merge-patch+json", &more)
-        .await;
+    let cordon = async |so: Value| {
+        for worker in ["wrk-1", "wrk-2", "wrk-3"] {
+            let path = format!("/api/v1/nodes/{worker}");
+            bed.merge(&path, &json!({ "spec": { "unschedulable": so } }))
+                .await;
+        }
+    };
+    cordon(json!(true)).await;
+    bed.merge(WEB, &json!({ "spec": { "replicas": 4 } })).await;
     bed.until(PODS, |list| {
         array(&list["items"]).iter().any(|pod| {
             condition(pod, "PodScheduled")
@@ -147,36 +187,44 @@ async fn tainted_nodes_repel_and_cordoned_ones_keep() {
     })
     .await;
     assert_eq!(bed.get(WEB).await["status"]["readyReplicas"], 3);
+    cordon(Value::Null).await;
+    bed.until(WEB, |seen| seen["status"]["readyReplicas"] == 4)
+        .await;
+    bed.merge(WEB, &json!({ "spec": { "replicas": 3 } })).await;
+    bed.until(PODS, |list| array(&list["items"]).len() == 3)
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_snapshot_restores() {
     let bed = with_web().await;
-    let snapshot = bed.api.snapshot();
-    bed.send("DELETE", WEB, "", &Value::Null).await;
+    let snapshot = bed.api().snapshot();
+    bed.delete(WEB).await;
     bed.until(PODS, |list| array(&list["items"]).is_empty())
         .await;
-    assert!(bed.api.restore(&snapshot));
+    assert!(bed.api().restore(&snapshot));
     assert_eq!(bed.get(WEB).await["status"]["readyReplicas"], 3);
-    assert!(!bed.api.restore(&json!({ "something": "else" })));
+    assert!(!bed.api().restore(&json!({ "something": "else" })));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn labels_of_the_configuration_come_and_go() {
-    let bed = Bed::with_nodes().await;
+    labels_come_and_go(&Bed::with_nodes().await).await;
+}
+
+async fn labels_come_and_go(bed: &Bed) {
     let path = "/api/v1/nodes/wrk-1";
     let own = json!({ "metadata": { "labels": { "mine": "1" } } });
-    bed.send("PATCH", path, "application/merge-patch+json", &own)
-        .await;
+    bed.merge(path, &own).await;
     let mut registration = node("wrk-1", NodeRole::Worker, 21);
     registration
         .labels
         .insert("tier".to_owned(), "x".to_owned());
-    bed.api.node_up(registration.clone());
+    bed.plane.node_up(registration.clone());
     bed.until(path, |seen| seen["metadata"]["labels"]["tier"] == "x")
         .await;
     registration.labels.remove("tier");
-    bed.api.node_up(registration);
+    bed.plane.node_up(registration);
     let seen = bed
         .until(path, |seen| seen["metadata"]["labels"]["tier"].is_null())
         .await;
@@ -186,8 +234,8 @@ async fn labels_of_the_configuration_come_and_go() {
 #[tokio::test(flavor = "multi_thread")]
 async fn control_planes_are_upgraded_one_by_one() {
     let bed = Bed::with_nodes().await;
-    bed.api.set_version("1.37.1");
-    bed.api.node_up(node("cp-1", NodeRole::ControlPlane, 11));
+    bed.api().set_version("1.37.1");
+    bed.plane.node_up(node("cp-1", NodeRole::ControlPlane, 11));
     let image = |pod: &Value| text(&pod["spec"]["containers"][0]["image"]).to_owned();
     let pods = "/api/v1/namespaces/kube-system/pods";
     let first = bed

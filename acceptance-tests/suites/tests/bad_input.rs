@@ -21,39 +21,7 @@ struct Case {
     detail: &'static [&'static str],
 }
 
-const GOOD: &str = r#"terraform {
-  required_providers {
-    managedk8s = { source = "managedk8s/managedk8s" }
-  }
-}
-resource "managedk8s_cluster" "it" {
-  identifier         = "alpha"
-  topology           = "production"
-  zones              = ["AZ05", "AZ06", "AZ07"]
-  kubernetes_version = "1.36"
-  talos_version      = "1.13.9"
-  network = {
-    node_cidr   = "10.20.0.0/22"
-    gateway     = "10.20.3.254"
-    nameservers = ["10.20.3.253"]
-    ntp_servers = ["10.20.3.253"]
-  }
-  infrastructure = {
-    template      = "talos-1.13"
-    network       = "cluster-vlan"
-    backup_policy = "nobackup"
-  }
-}
-resource "managedk8s_worker_pool" "it" {
-  cluster = managedk8s_cluster.it.handle
-  name    = "default"
-  size    = 3
-}
-resource "managedk8s_addon" "it" {
-  cluster = managedk8s_cluster.it.handle
-  name    = "metallb"
-}
-"#;
+const GOOD: &str = include_str!("../../../examples/quickstart/main.tf");
 
 /// The lines that say what kind of cluster it is.
 const KIND: &str = r#"  identifier         = "alpha"

@@ -317,80 +317,75 @@ fn worker_ceph_gb(desired: &DesiredCluster) -> u32 {
     }
 }
 
+/// The zones as configuration and handle give them.
+pub fn zones(desired: &DesiredCluster) -> Dynamic {
+    let zones = desired.zones.as_slice().iter();
+    Dynamic::list(zones.map(|zone| Dynamic::string(zone.to_string())))
+}
+
+/// The members of `network` that configuration and handle share.
+pub fn network_members(desired: &DesiredCluster) -> Vec<(&'static str, Dynamic)> {
+    let text = |value: &dyn std::fmt::Display| Dynamic::string(value.to_string());
+    let network = &desired.network;
+    let servers = network.ntp_servers.iter().map(Dynamic::string);
+    vec![
+        ("node_cidr", text(&network.node_network.net())),
+        ("gateway", text(&network.gateway)),
+        (
+            "nameservers",
+            Dynamic::list(network.nameservers.iter().map(|address| text(address))),
+        ),
+        ("ntp_servers", Dynamic::list(servers)),
+        ("pod_cidr", text(&network.pod_network.net())),
+        ("service_cidr", text(&network.service_network.net())),
+        ("public_zone", text(&desired.public_zone)),
+    ]
+}
+
+/// `infrastructure` as configuration and handle give it.
+pub fn infrastructure(desired: &DesiredCluster) -> Dynamic {
+    let infrastructure = &desired.infrastructure;
+    Dynamic::object([
+        ("template", Dynamic::string(&infrastructure.template)),
+        ("network", Dynamic::string(&infrastructure.network)),
+        (
+            "backup_policy",
+            Dynamic::string(&infrastructure.backup_policy),
+        ),
+        (
+            "storage_repository",
+            infrastructure.storage_repository.to_value(),
+        ),
+    ])
+}
+
 /// Members of the handle that follow from the configuration.
 pub fn public_members(desired: &DesiredCluster) -> Vec<(&'static str, Dynamic)> {
     let text = |value: &dyn std::fmt::Display| Dynamic::string(value.to_string());
-    let list = |values: Vec<String>| Dynamic::list(values.into_iter().map(Dynamic::string));
     let network = &desired.network;
     let control_planes = (1..=desired.topology.control_planes())
-        .map(|index| {
-            network
-                .address(product::NodeKey::control_plane(index))
-                .to_string()
-        })
-        .collect();
-    let infrastructure = &desired.infrastructure;
+        .map(|index| text(&network.address(product::NodeKey::control_plane(index))));
     vec![
         ("identifier", text(&desired.identifier)),
         ("offering", text(&desired.offering)),
         ("topology", text(&desired.topology)),
         ("region", text(&desired.region)),
-        (
-            "zones",
-            list(
-                desired
-                    .zones
-                    .as_slice()
-                    .iter()
-                    .map(ToString::to_string)
-                    .collect(),
-            ),
-        ),
+        ("zones", zones(desired)),
         ("endpoint", text(&desired.api_endpoint())),
-        ("control_plane_addresses", list(control_planes)),
+        ("control_plane_addresses", Dynamic::list(control_planes)),
         (
             "cluster_domain",
             Dynamic::string(desired.identifier.cluster_domain()),
         ),
         (
             "network",
-            Dynamic::object([
-                ("node_cidr", text(&network.node_network.net())),
-                ("gateway", text(&network.gateway)),
-                (
-                    "nameservers",
-                    list(
-                        network
-                            .nameservers
-                            .iter()
-                            .map(ToString::to_string)
-                            .collect(),
-                    ),
-                ),
-                ("ntp_servers", list(network.ntp_servers.clone())),
-                ("pod_cidr", text(&network.pod_network.net())),
-                ("service_cidr", text(&network.service_network.net())),
-                ("public_zone", text(&desired.public_zone)),
+            Dynamic::object(network_members(desired).into_iter().chain([
                 ("load_balancer", text(&desired.load_balancer)),
                 ("internal_range", text(&network.internal_range)),
                 ("external_range", text(&network.external_range)),
-            ]),
+            ])),
         ),
-        (
-            "infrastructure",
-            Dynamic::object([
-                ("template", Dynamic::string(&infrastructure.template)),
-                ("network", Dynamic::string(&infrastructure.network)),
-                (
-                    "backup_policy",
-                    Dynamic::string(&infrastructure.backup_policy),
-                ),
-                (
-                    "storage_repository",
-                    infrastructure.storage_repository.to_value(),
-                ),
-            ]),
-        ),
+        ("infrastructure", infrastructure(desired)),
         ("worker_ceph_gb", worker_ceph_gb(desired).to_value()),
         ("contract", text(&desired.contract)),
         ("talos_version", text(&desired.talos)),

@@ -7,7 +7,7 @@ use lifecycle::{Deviation, DeviationKind, Drift, Object};
 use product::Role;
 use talos::access::{ClusterIdentity, KubernetesAccess, TalosAccess};
 
-use super::plan::{Derived, public_members};
+use super::plan::{Derived, infrastructure, network_members, public_members, zones};
 use crate::clients::Data;
 use crate::handle::{Handle, handle_type};
 
@@ -118,8 +118,6 @@ pub fn imported(recorded: &RecordedCluster, tenant: &str, data: &Data) -> Dynami
         desired, record, ..
     } = recorded;
     let text = |value: &dyn std::fmt::Display| Dynamic::string(value.to_string());
-    let list = |values: Vec<String>| Dynamic::list(values.into_iter().map(Dynamic::string));
-    let network = &desired.network;
     let default_size = |role| product::MachineSize::of(role);
     let control_plane = (desired.control_plane != default_size(Role::ControlPlane))
         .then(|| Dynamic::object([("os_disk_gb", desired.control_plane.os_disk_gb.to_value())]));
@@ -132,17 +130,7 @@ pub fn imported(recorded: &RecordedCluster, tenant: &str, data: &Data) -> Dynami
         ("topology", text(&desired.topology)),
         ("offering", text(&desired.offering)),
         ("region", text(&desired.region)),
-        (
-            "zones",
-            list(
-                desired
-                    .zones
-                    .as_slice()
-                    .iter()
-                    .map(ToString::to_string)
-                    .collect(),
-            ),
-        ),
+        ("zones", zones(desired)),
         (
             "kubernetes_version",
             Dynamic::string(recorded.desired.kubernetes.minor().to_string()),
@@ -151,47 +139,13 @@ pub fn imported(recorded: &RecordedCluster, tenant: &str, data: &Data) -> Dynami
         ("cilium_version", Dynamic::Null),
         (
             "network",
-            Dynamic::object([
-                ("node_cidr", text(&network.node_network.net())),
-                ("gateway", text(&network.gateway)),
-                (
-                    "nameservers",
-                    list(
-                        network
-                            .nameservers
-                            .iter()
-                            .map(ToString::to_string)
-                            .collect(),
-                    ),
-                ),
-                ("ntp_servers", list(network.ntp_servers.clone())),
-                ("pod_cidr", text(&network.pod_network.net())),
-                ("service_cidr", text(&network.service_network.net())),
-                ("public_zone", text(&desired.public_zone)),
-                ("metallb", Dynamic::Null),
-            ]),
+            Dynamic::object(
+                network_members(desired)
+                    .into_iter()
+                    .chain([("metallb", Dynamic::Null)]),
+            ),
         ),
-        (
-            "infrastructure",
-            Dynamic::object([
-                (
-                    "template",
-                    Dynamic::string(desired.infrastructure.template.clone()),
-                ),
-                (
-                    "network",
-                    Dynamic::string(desired.infrastructure.network.clone()),
-                ),
-                (
-                    "backup_policy",
-                    Dynamic::string(desired.infrastructure.backup_policy.clone()),
-                ),
-                (
-                    "storage_repository",
-                    desired.infrastructure.storage_repository.to_value(),
-                ),
-            ]),
-        ),
+        ("infrastructure", infrastructure(desired)),
         ("control_plane", control_plane.unwrap_or(Dynamic::Null)),
         ("storage", storage(desired)),
         ("deletion_protection", Dynamic::Bool(false)),

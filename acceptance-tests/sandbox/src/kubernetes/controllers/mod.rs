@@ -11,6 +11,7 @@ mod kubelet;
 mod namespaces;
 pub(super) mod node;
 mod pods;
+mod quota;
 mod replica_set;
 mod scheduler;
 mod stateful_set;
@@ -162,9 +163,16 @@ fn work(state: &mut State, pass: &mut Pass<'_>) {
     if pods || pass.touched(&["poddisruptionbudgets.policy"]) {
         budget::reconcile(state, pass);
     }
-    if pods || pass.touched(&["persistentvolumeclaims", "storageclasses.storage.k8s.io"]) {
+    if pods
+        || pass.touched(&[
+            "persistentvolumeclaims",
+            "persistentvolumes",
+            "storageclasses.storage.k8s.io",
+        ])
+    {
         volumes::reconcile(state);
     }
+    quota::reconcile(state);
     garbage::reconcile(state);
 }
 

@@ -66,6 +66,7 @@ const PROMISES: &[(&str, Promise)] = promises! {
     "deployments": workloads::deployments,
     "stateful-sets-and-jobs": workloads::stateful_sets_and_jobs,
     "evictions": workloads::evictions,
+    "volumes-and-quotas": workloads::volumes_and_quotas,
 };
 
 /// Runs all of them, also after one that failed, so that a run tells every difference.

@@ -178,3 +178,45 @@ pub(super) async fn nodes(target: &Target, _: &str) {
         "{pod}"
     );
 }
+
+/// A volume made by hand waits for a claim that names it and is released with it; a quota tells what there is.
+pub(super) async fn volumes_and_quotas(target: &Target, space: &str) {
+    let volume = json!({
+        "apiVersion": "v1", "kind": "PersistentVolume", "metadata": { "name": space },
+        "spec": {
+            "capacity": { "storage": "1Gi" }, "accessModes": ["ReadWriteOnce"], "storageClassName": "by-hand",
+            "persistentVolumeReclaimPolicy": "Retain", "hostPath": { "path": "/data" },
+        },
+    });
+    target.make("/api/v1/persistentvolumes", &volume).await;
+    let volume = format!("/api/v1/persistentvolumes/{space}");
+    let phase = |phase: &'static str| move |seen: &Value| seen["status"]["phase"] == phase;
+    target.until(&volume, phase("Available")).await;
+    let quota = json!({ "metadata": { "name": "objects" }, "spec": { "hard": { "persistentvolumeclaims": "5" } } });
+    let quotas = format!("/api/v1/namespaces/{space}/resourcequotas");
+    target.post(&quotas, &quota).await;
+    let used = |count: &'static str| {
+        move |seen: &Value| {
+            seen["status"]["hard"] == seen["spec"]["hard"]
+                && seen["status"]["used"] == json!({ "persistentvolumeclaims": count })
+        }
+    };
+    target.until(&format!("{quotas}/objects"), used("0")).await;
+
+    let claim = json!({
+        "metadata": { "name": "data" },
+        "spec": {
+            "accessModes": ["ReadWriteOnce"], "storageClassName": "by-hand", "volumeName": space,
+            "resources": { "requests": { "storage": "1Gi" } },
+        },
+    });
+    let claims = format!("/api/v1/namespaces/{space}/persistentvolumeclaims");
+    target.post(&claims, &claim).await;
+    target.until(&volume, phase("Bound")).await;
+    let claim = format!("{claims}/data");
+    target.until(&claim, phase("Bound")).await;
+    target.until(&format!("{quotas}/objects"), used("1")).await;
+    target.delete(&claim).await;
+    target.until(&volume, phase("Released")).await;
+    target.delete(&volume).await;
+}

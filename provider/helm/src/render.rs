@@ -8,6 +8,7 @@ mod hooks;
 mod manifests;
 mod order;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
@@ -140,7 +141,7 @@ pub enum Error {
         /// What is wrong.
         reason: String,
     },
-    /// The rendering thread could not be started or ended by itself.
+    /// The rendering could not be started, or ended by itself.
     #[error("rendering template failed: {0}")]
     Thread(String),
 }
@@ -148,8 +149,7 @@ pub enum Error {
 /// Renders a chart as `helm template` does. Pure: what it depends on is in the arguments, except for
 /// clock and randomness when the options give none.
 ///
-/// Runs on a thread of its own with a deep stack and blocks until it is done; async callers wrap it
-/// in `spawn_blocking`.
+/// Runs on a deep stack of its own and blocks until it is done; async callers wrap it in `spawn_blocking`.
 ///
 /// # Errors
 ///
@@ -170,27 +170,22 @@ pub(crate) fn render_marked(
     })
 }
 
-fn on_a_deep_stack<T: Send>(work: impl FnOnce() -> Result<T, Error> + Send) -> Result<T, Error> {
-    std::thread::scope(|scope| {
-        std::thread::Builder::new()
-            .name("helm-render".to_owned())
-            .stack_size(STACK)
-            .spawn_scoped(scope, work)
-            .map_err(|error| Error::Thread(error.to_string()))?
-            .join()
-            .unwrap_or_else(|panic| {
-                let text = panic
-                    .downcast_ref::<String>()
-                    .map(String::as_str)
-                    .or_else(|| panic.downcast_ref::<&str>().copied())
-                    .unwrap_or("a defect in the template engine");
-                Err(Error::Thread(text.to_owned()))
-            })
+/// Runs on a stack of its own on this thread: what is freed here can be used again by the caller, which another
+/// thread's memory cannot.
+fn on_a_deep_stack<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+    let grown = || stacker::grow(STACK, work);
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(grown)).unwrap_or_else(|panic| {
+        let text = panic
+            .downcast_ref::<String>()
+            .map(String::as_str)
+            .or_else(|| panic.downcast_ref::<&str>().copied())
+            .unwrap_or("a defect in the template engine");
+        Err(Error::Thread(text.to_owned()))
     })
 }
 
-/// A thousand nested includes fit; only pages that are touched take memory.
-const STACK: usize = 512 << 20;
+/// The engine asks for more where it nests; only pages that are touched take memory.
+const STACK: usize = 64 << 20;
 
 impl Rendered {
     /// The release's manifest: every object behind its `# Source:` line, as records keep it.
@@ -204,19 +199,26 @@ impl Rendered {
 
     /// Exactly what `helm template` prints.
     pub fn to_template_output(&self) -> String {
-        let mut text = String::new();
-        if self.include_crds {
-            for crd in &self.crds {
-                push_document(&mut text, &crd.path, &String::from_utf8_lossy(&crd.content));
-            }
+        let crds = self.crds.iter().filter(|_| self.include_crds);
+        let crds: Vec<(&str, Cow<'_, str>)> = crds
+            .map(|crd| (&*crd.path, String::from_utf8_lossy(&crd.content)))
+            .collect();
+        let crds = crds.iter().map(|(path, text)| (*path, &**text));
+        let objects = self.manifests.iter().map(|m| (&*m.path, &*m.content));
+        let hooks = self.hooks.iter().map(|h| (&*h.path, &*h.manifest));
+        let size = |(path, text): (&str, &str)| path.len() + text.len() + 16;
+        let all = crds.clone().chain(objects.clone()).chain(hooks.clone());
+        let mut text = String::with_capacity(all.map(size).sum());
+        for (path, content) in crds.chain(objects) {
+            push_document(&mut text, path, content);
         }
-        text.push_str(&self.manifest());
-        let mut output = text.trim().to_owned();
-        output.push('\n');
-        for hook in &self.hooks {
-            push_document(&mut output, &hook.path, &hook.manifest);
+        // What comes first begins with dashes: white space is at the end only.
+        text.truncate(text.trim_end().len());
+        text.push('\n');
+        for (path, content) in hooks {
+            push_document(&mut text, path, content);
         }
-        output
+        text
     }
 }
 

@@ -23,6 +23,7 @@ mod lex;
 pub(crate) mod marks;
 pub(crate) mod number;
 mod parse;
+mod rsa;
 
 pub use env::{
     Clock, Entropy, Env, Limits, Lookup, NoLookup, SystemClock, SystemEntropy, Volatile,

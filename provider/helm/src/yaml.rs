@@ -8,6 +8,7 @@ mod decode;
 mod emit;
 mod encode;
 mod resolve;
+mod tree;
 
 pub use decode::{Error, decode, decode_one};
 pub use encode::{encode, encode_pretty, encode_value};

@@ -54,7 +54,7 @@ pub(super) fn run_with(
 
     let (mut files, env) = execute(&chart, values, options, unsettled)?;
     let notes = manifests::take_notes(&chart, &mut files, options.sub_notes);
-    let sorted = manifests::sort_files(&files)?;
+    let sorted = manifests::sort_files(files)?;
     warnings.extend(sorted.warnings);
     Ok(Rendered {
         manifests: sorted.manifests,

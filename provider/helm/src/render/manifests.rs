@@ -110,18 +110,18 @@ pub(crate) struct Sorted {
 /// # Errors
 ///
 /// The first document that is no YAML, or whose head has the wrong types.
-pub(crate) fn sort_files(files: &BTreeMap<String, String>) -> Result<Sorted, Error> {
+pub(crate) fn sort_files(files: BTreeMap<String, String>) -> Result<Sorted, Error> {
     let mut sorted = Sorted {
         manifests: Vec::new(),
         hooks: Vec::new(),
         warnings: Vec::new(),
     };
     for (path, content) in files {
-        let base = path.rsplit('/').next().unwrap_or(path);
+        let base = path.rsplit('/').next().unwrap_or(&path);
         if base.starts_with('_') {
             continue;
         }
-        for document in split(content) {
+        for document in split(&content) {
             let broken = |reason: String| Error::Yaml {
                 path: path.clone(),
                 reason,
@@ -129,7 +129,7 @@ pub(crate) fn sort_files(files: &BTreeMap<String, String>) -> Result<Sorted, Err
             let object =
                 yaml::decode_one(document.as_bytes()).map_err(|error| broken(error.to_string()))?;
             check_head(&object).map_err(broken)?;
-            place(path, document, object, &mut sorted);
+            place(&path, document, object, &mut sorted);
         }
     }
     sorted

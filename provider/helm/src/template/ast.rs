@@ -21,9 +21,14 @@ impl Tree {
     /// Whether there is nothing but blanks: such a tree never replaces another.
     pub(super) fn is_empty(&self) -> bool {
         self.root.iter().all(|node| match node {
-            Node::Text { text, .. } => text.trim().is_empty(),
+            Node::Text { pos, len } => self.text(*pos, *len).trim().is_empty(),
             _ => false,
         })
+    }
+
+    /// A piece of the source.
+    pub(super) fn text(&self, pos: usize, len: usize) -> &str {
+        self.source.get(pos..pos + len).unwrap_or_default()
     }
 
     /// `file:line:column` of an offset. The column counts bytes: from nought on the first line, from
@@ -41,9 +46,10 @@ impl Tree {
 
 /// One step of a template's body.
 pub(super) enum Node {
+    /// What stands there in the source.
     Text {
         pos: usize,
-        text: Box<str>,
+        len: usize,
     },
     Action {
         pos: usize,
@@ -172,7 +178,7 @@ impl Node {
 impl Display for Node {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Text { text, .. } => f.write_str(text),
+            Self::Text { .. } => f.write_str("text"),
             Self::Action { pipe, .. } => write!(f, "{{{{{pipe}}}}}"),
             Self::If(branch) => branch.print("if", f),
             Self::With(branch) => branch.print("with", f),

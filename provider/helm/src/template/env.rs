@@ -84,17 +84,7 @@ impl Entropy for SystemEntropy {
     }
 
     fn rsa_key(&self, bits: usize) -> Option<Vec<u8>> {
-        use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
-        use aws_lc_rs::rsa::{KeyPair, KeySize};
-        let size = match bits {
-            2048 => KeySize::Rsa2048,
-            3072 => KeySize::Rsa3072,
-            4096 => KeySize::Rsa4096,
-            _ => return None,
-        };
-        let key = KeyPair::generate(size).ok()?;
-        let der: Pkcs8V1Der<'_> = key.as_der().ok()?;
-        Some(der.as_ref().to_vec())
+        super::rsa::key(bits)
     }
 }
 

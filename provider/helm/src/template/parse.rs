@@ -293,7 +293,7 @@ impl<'s> Parser<'s> {
         match token.kind {
             Kind::Text => Ok(Item::Node(Node::Text {
                 pos: token.pos,
-                text: token.text.as_ref().into(),
+                len: token.text.len(),
             })),
             Kind::LeftDelim => {
                 self.scope.action_line = token.line;

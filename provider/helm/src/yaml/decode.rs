@@ -6,9 +6,9 @@ use std::collections::HashMap;
 use granit_parser::{Event, Parser, ScalarStyle, StructureStyle, Tag};
 
 use super::resolve::{Scalar, resolve};
-use crate::functions::deep_copy;
+use super::tree::Tree;
 use crate::functions::print::float_shortest;
-use crate::value::{Entries, Str, Value};
+use crate::value::Value;
 
 /// Why a document cannot be read.
 #[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]
@@ -24,8 +24,7 @@ const MAX_DEPTH: usize = 1_000;
 ///
 /// The first thing that go-yaml would refuse, in its words where they are short.
 pub fn decode(source: &[u8]) -> Result<Vec<serde_json::Value>, Error> {
-    let values = Decoder::run(source, usize::MAX)?;
-    Ok(values.iter().map(Value::to_json).collect())
+    Decoder::run(source, usize::MAX)
 }
 
 /// The first document of a stream; `null` when there is none.
@@ -34,13 +33,17 @@ pub fn decode(source: &[u8]) -> Result<Vec<serde_json::Value>, Error> {
 ///
 /// As [`decode`]; what follows the first document is not read.
 pub fn decode_one(source: &[u8]) -> Result<serde_json::Value, Error> {
-    Ok(decode_value(source)?.to_json())
+    first(source)
 }
 
 /// [`decode_one`] as a template value.
 pub(crate) fn decode_value(source: &[u8]) -> Result<Value, Error> {
+    first(source)
+}
+
+fn first<T: Tree>(source: &[u8]) -> Result<T, Error> {
     let values = Decoder::run(source, 1)?;
-    Ok(values.into_iter().next().unwrap_or(Value::Nil))
+    Ok(values.into_iter().next().unwrap_or_else(T::nil))
 }
 
 fn fault(message: impl AsRef<str>) -> Error {
@@ -51,45 +54,56 @@ fn fault(message: impl AsRef<str>) -> Error {
 }
 
 /// A node that is being filled.
-enum Open {
+enum Open<T: Tree> {
     List {
-        items: Vec<Value>,
+        items: Vec<T>,
         anchor: usize,
     },
     Map {
-        entries: Entries,
+        entries: T::Members,
         key: Option<Key>,
         anchor: usize,
     },
 }
 
 enum Key {
-    Text(Str),
+    Text(String),
     Merge,
 }
 
-#[derive(Default)]
-struct Decoder {
-    open: Vec<Open>,
-    anchors: HashMap<usize, (Value, usize)>,
+struct Decoder<T: Tree> {
+    open: Vec<Open<T>>,
+    anchors: HashMap<usize, (T, usize)>,
     /// Nodes made, and those of them that aliases made.
     made: usize,
     aliased: usize,
     /// Collections open inside a flow collection, that one included.
     flow: usize,
-    root: Option<Value>,
+    root: Option<T>,
 }
 
-impl Decoder {
-    fn run(source: &[u8], limit: usize) -> Result<Vec<Value>, Error> {
+impl<T: Tree> Decoder<T> {
+    fn new() -> Self {
+        Self {
+            open: Vec::new(),
+            anchors: HashMap::new(),
+            made: 0,
+            aliased: 0,
+            flow: 0,
+            root: None,
+        }
+    }
+
+    fn run(source: &[u8], limit: usize) -> Result<Vec<T>, Error> {
         let source =
             std::str::from_utf8(source).map_err(|_| fault("invalid leading UTF-8 octet"))?;
         let source = source.strip_prefix('\u{feff}').unwrap_or(source);
-        if let Some(bad) = source.chars().find(|char| is_control(*char)) {
-            let _ = bad;
+        // Nearly all texts are plain, and that is quick to see.
+        let plain = |byte: u8| matches!(byte, b'\t' | b'\n' | b'\r' | b' '..=b'~');
+        if !source.bytes().all(plain) && source.chars().any(is_control) {
             return Err(fault("control characters are not allowed"));
         }
-        let mut decoder = Self::default();
+        let mut decoder = Self::new();
         let mut documents = Vec::new();
         // go-yaml invents no line break where a block scalar meets the end of the text.
         let cut_at = (!source.ends_with('\n')).then(|| source.chars().count());
@@ -105,7 +119,7 @@ impl Decoder {
             match event {
                 Event::DocumentStart(..) => decoder.anchors.clear(),
                 Event::DocumentEnd => {
-                    documents.push(decoder.root.take().unwrap_or(Value::Nil));
+                    documents.push(decoder.root.take().unwrap_or_else(T::nil));
                     if documents.len() >= limit {
                         break;
                     }
@@ -130,7 +144,7 @@ impl Decoder {
                 Event::MappingStart(style, anchor, _) => {
                     decoder.enter(style);
                     decoder.push(Open::Map {
-                        entries: Entries::new(),
+                        entries: T::Members::default(),
                         key: None,
                         anchor,
                     })?;
@@ -160,7 +174,7 @@ impl Decoder {
         }
     }
 
-    fn push(&mut self, open: Open) -> Result<(), Error> {
+    fn push(&mut self, open: Open<T>) -> Result<(), Error> {
         if self.open.len() >= MAX_DEPTH {
             return Err(fault("exceeded max depth of 10000"));
         }
@@ -177,19 +191,19 @@ impl Decoder {
 
     fn close(&mut self) -> Result<(), Error> {
         let (value, anchor) = match self.open.pop() {
-            Some(Open::List { items, anchor }) => (Value::list(items), anchor),
+            Some(Open::List { items, anchor }) => (T::list(items), anchor),
             Some(Open::Map {
                 entries, anchor, ..
-            }) => (Value::map(entries), anchor),
+            }) => (T::map(entries), anchor),
             None => return Ok(()),
         };
         self.remember(anchor, &value);
         self.place(value)
     }
 
-    fn remember(&mut self, anchor: usize, value: &Value) {
+    fn remember(&mut self, anchor: usize, value: &T) {
         if anchor != 0 {
-            self.anchors.insert(anchor, (value.clone(), size(value)));
+            self.anchors.insert(anchor, (value.clone(), value.size()));
         }
     }
 
@@ -215,7 +229,7 @@ impl Decoder {
             let key = key_text(&value)?;
             return self.set_key(Key::Text(key));
         }
-        self.place(deep_copy(&value))
+        self.place(value.fresh())
     }
 
     fn scalar(
@@ -235,7 +249,7 @@ impl Decoder {
             Some((_, "binary")) => {
                 let bytes = crate::functions::base64_decode(text.as_bytes())
                     .map_err(|_| fault("!!binary value contains invalid base64 data"))?;
-                let value = Value::str(String::from_utf8_lossy(&bytes));
+                let value = T::text(&String::from_utf8_lossy(&bytes));
                 self.remember(anchor, &value);
                 return if self.wants_key() {
                     self.set_key(Key::Text(key_text(&value)?))
@@ -248,38 +262,38 @@ impl Decoder {
             Some(_) => Scalar::Text,
         };
         if self.wants_key() {
+            if anchor != 0 {
+                self.remember(anchor, &T::text(&text));
+            }
             let key = match &scalar {
                 Scalar::Merge => Key::Merge,
-                Scalar::Int(int) => Key::Text(int.to_string().into()),
-                Scalar::Uint(uint) => Key::Text(uint.to_string().into()),
-                Scalar::Bool(value) => Key::Text(value.to_string().into()),
-                Scalar::Float(float) => Key::Text(key_float(*float).into()),
+                Scalar::Int(int) => Key::Text(int.to_string()),
+                Scalar::Uint(uint) => Key::Text(uint.to_string()),
+                Scalar::Bool(value) => Key::Text(value.to_string()),
+                Scalar::Float(float) => Key::Text(key_float(*float)),
                 Scalar::Null => {
                     return Err(Error(
                         "error converting YAML to JSON: unsupported map key of type: %!s(<nil>), key: <nil>"
                             .to_owned(),
                     ));
                 }
-                Scalar::Timestamp | Scalar::Text => Key::Text(text.as_ref().into()),
+                Scalar::Timestamp | Scalar::Text => Key::Text(text.into_owned()),
             };
-            if anchor != 0 {
-                self.remember(anchor, &Value::str(text.as_ref()));
-            }
             return self.set_key(key);
         }
         let value = match scalar {
-            Scalar::Null => Value::Nil,
-            Scalar::Bool(value) => Value::Bool(value),
-            Scalar::Int(int) => Value::Float(int as f64),
-            Scalar::Uint(uint) => Value::Float(uint as f64),
-            Scalar::Float(float) if float.is_finite() => Value::Float(float),
+            Scalar::Null => T::nil(),
+            Scalar::Bool(value) => T::truth(value),
+            Scalar::Int(int) => T::number(int as f64),
+            Scalar::Uint(uint) => T::number(uint as f64),
+            Scalar::Float(float) if float.is_finite() => T::number(float),
             Scalar::Float(float) => {
                 return Err(Error(format!(
                     "error converting YAML to JSON: json: unsupported value: {}",
                     float_shortest(float, 6)
                 )));
             }
-            Scalar::Timestamp | Scalar::Text | Scalar::Merge => Value::str(text.as_ref()),
+            Scalar::Timestamp | Scalar::Text | Scalar::Merge => T::text(&text),
         };
         self.remember(anchor, &value);
         self.place(value)
@@ -292,7 +306,7 @@ impl Decoder {
         Ok(())
     }
 
-    fn place(&mut self, value: Value) -> Result<(), Error> {
+    fn place(&mut self, value: T) -> Result<(), Error> {
         match self.open.last_mut() {
             None => self.root = Some(value),
             Some(Open::List { items, .. }) => {
@@ -301,7 +315,7 @@ impl Decoder {
             }
             Some(Open::Map { entries, key, .. }) => match key.take() {
                 Some(Key::Text(key)) => {
-                    entries.insert(key, value);
+                    T::insert(entries, &key, value);
                 }
                 Some(Key::Merge) => merge(entries, &value)?,
                 None => return Err(fault("invalid map key: a collection")),
@@ -337,36 +351,26 @@ fn after_tab(source: &str, at: Option<usize>) -> bool {
 }
 
 /// `<<`: the entries of a map, or of several, earlier ones winning.
-fn merge(entries: &mut Entries, value: &Value) -> Result<(), Error> {
+fn merge<T: Tree>(entries: &mut T::Members, value: &T) -> Result<(), Error> {
     let wrong = || fault("map merge requires map or sequence of maps as the value");
-    match value {
-        Value::Map(map) => {
-            entries.extend(map.snapshot());
-            Ok(())
+    let Some(items) = value.items() else {
+        return value.spread(entries).then_some(()).ok_or_else(wrong);
+    };
+    for item in items.iter().rev() {
+        if !item.spread(entries) {
+            return Err(wrong());
         }
-        Value::List(list) => {
-            for item in list.items().iter().rev() {
-                match item {
-                    Value::Map(map) => entries.extend(map.snapshot()),
-                    _ => return Err(wrong()),
-                }
-            }
-            Ok(())
-        }
-        _ => Err(wrong()),
     }
+    Ok(())
 }
 
-fn key_text(value: &Value) -> Result<Str, Error> {
-    match value {
-        Value::Str(text) => Ok(text.clone()),
-        Value::Float(float) => Ok(key_float(*float).into()),
-        Value::Bool(value) => Ok(value.to_string().into()),
-        _ => Err(fault("invalid map key: a collection")),
-    }
+fn key_text<T: Tree>(value: &T) -> Result<String, Error> {
+    value
+        .as_key()
+        .ok_or_else(|| fault("invalid map key: a collection"))
 }
 
-fn key_float(float: f64) -> String {
+pub(super) fn key_float(float: f64) -> String {
     if float == f64::INFINITY {
         ".inf".to_owned()
     } else if float == f64::NEG_INFINITY {
@@ -375,20 +379,6 @@ fn key_float(float: f64) -> String {
         ".nan".to_owned()
     } else {
         float_shortest(float, 21)
-    }
-}
-
-fn size(value: &Value) -> usize {
-    match value {
-        Value::List(list) => 1 + list.items().iter().map(size).sum::<usize>(),
-        Value::Map(map) => {
-            1 + map
-                .snapshot()
-                .iter()
-                .map(|(_, value)| 1 + size(value))
-                .sum::<usize>()
-        }
-        _ => 1,
     }
 }
 

@@ -110,8 +110,8 @@ impl<'r, 't> State<'r, 't> {
         self.at = Some(At::Node(node));
         self.step()?;
         match node {
-            Node::Text { text, .. } => {
-                out.extend_from_slice(text.as_bytes());
+            Node::Text { pos, len } => {
+                out.extend_from_slice(self.tree.text(*pos, *len).as_bytes());
                 self.check_output(out)?;
             }
             Node::Action { pipe, .. } => {

@@ -1,0 +1,176 @@
+//! One case with both engines.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::Instant;
+
+use helm::values::Sources;
+use helm::{Chart, RenderOptions, render};
+
+use crate::Arguments;
+use crate::cases::Case;
+use crate::report::{Outcome, Report};
+
+fn with_helm(case: &Case, helm: &str, scratch: &Path) -> Result<String, String> {
+    let mut command = Command::new(helm);
+    command.args(["template", "corpus"]).arg(&case.chart).args([
+        "--namespace",
+        "default",
+        "--include-crds",
+    ]);
+    if let Some(values) = &case.values {
+        command.arg("-f").arg(values);
+    }
+    for home in ["HELM_CACHE_HOME", "HELM_CONFIG_HOME", "HELM_DATA_HOME"] {
+        command.env(home, scratch.join("home"));
+    }
+    let output = command.output().map_err(|error| error.to_string())?;
+    if output.status.success() {
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    } else {
+        // Warnings come first.
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        let error = text.rfind("Error: ").map_or(&*text, |at| &text[at + 7..]);
+        Err(error.trim().to_owned())
+    }
+}
+
+fn with_ours(case: &Case) -> Result<String, String> {
+    let chart = Chart::load(&case.chart).map_err(|error| error.to_string())?;
+    let mut sources = Sources::new();
+    if let Some(file) = &case.values {
+        let text = fs::read(file).map_err(|error| error.to_string())?;
+        sources = sources.file(file.display().to_string(), text);
+    }
+    let options = RenderOptions {
+        release_name: "corpus".to_owned(),
+        values: sources.merge().map_err(|error| error.to_string())?,
+        include_crds: true,
+        ..RenderOptions::default()
+    };
+    render(&chart, &options)
+        .map(|rendered| rendered.to_template_output())
+        .map_err(|error| error.to_string())
+}
+
+pub fn compare(case: &Case, helm: &str, scratch: &Path, arguments: &Arguments) -> Report {
+    let start = Instant::now();
+    let expected = with_helm(case, helm, scratch);
+    let helm_time = start.elapsed();
+    let start = Instant::now();
+    let seen = with_ours(case);
+    let ours_time = start.elapsed();
+    let mut report = Report {
+        label: case.label.clone(),
+        outcome: Outcome::Equal,
+        detail: String::new(),
+        ours: ours_time,
+        helm: helm_time,
+    };
+    match (expected, seen) {
+        (Ok(expected), Ok(seen)) if expected == seen => {}
+        (Ok(expected), Ok(seen)) => {
+            let again = with_helm(case, helm, scratch).unwrap_or_default();
+            if same_but_random(&expected, &again, &seen) {
+                report.outcome = Outcome::EqualButRandom;
+            } else {
+                report.outcome = Outcome::Different;
+                report.detail = difference(&expected, &again, &seen, arguments.lines);
+                if let Some(folder) = &arguments.keep {
+                    keep(folder, &case.label, &expected, &seen);
+                }
+            }
+        }
+        (Err(expected), Err(seen)) => {
+            report.outcome = if essence(&expected) == essence(&seen) {
+                Outcome::FailedBoth
+            } else {
+                Outcome::FailedBothDifferently
+            };
+            report.detail = format!("  helm: {}\n  ours: {}", short(&expected), short(&seen));
+        }
+        (Ok(_), Err(seen)) => {
+            report.outcome = Outcome::OnlyOursFails;
+            report.detail = format!("  {}", short(&seen));
+        }
+        (Err(expected), Ok(_)) => {
+            report.outcome = if expected.contains("failing loading \"http") {
+                Outcome::WantsTheNetwork
+            } else {
+                Outcome::OnlyHelmFails
+            };
+            report.detail = format!("  {}", short(&expected));
+        }
+    }
+    report
+}
+
+/// What is compared of two messages: not what the command line adds, not how a reader of YAML or a schema's
+/// findings are worded.
+fn essence(message: &str) -> String {
+    let end = message.find("\n\nUse --debug").unwrap_or(message.len());
+    let message = message[..end].trim();
+    for open in ["yaml: ", "values don't meet the specifications"] {
+        if let Some(at) = message.find(open) {
+            return message[..at + open.len()].to_owned();
+        }
+    }
+    message.to_owned()
+}
+
+fn keep(folder: &Path, label: &str, expected: &str, seen: &str) {
+    let name: String = label
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' })
+        .collect();
+    let _ = fs::create_dir_all(folder);
+    let _ = fs::write(folder.join(format!("{name}.helm")), expected);
+    let _ = fs::write(folder.join(format!("{name}.ours")), seen);
+}
+
+fn short(text: &str) -> String {
+    text.chars().take(600).collect()
+}
+
+fn same_but_random(one: &str, other: &str, seen: &str) -> bool {
+    let (one, other, seen): (Vec<_>, Vec<_>, Vec<_>) = (
+        one.lines().collect(),
+        other.lines().collect(),
+        seen.lines().collect(),
+    );
+    one.len() == other.len()
+        && one.len() == seen.len()
+        && one
+            .iter()
+            .zip(&other)
+            .zip(&seen)
+            .all(|((one, other), seen)| one != other || one == seen)
+}
+
+fn difference(expected: &str, again: &str, seen: &str, lines: usize) -> String {
+    let random: Vec<bool> = expected
+        .lines()
+        .zip(again.lines())
+        .map(|(a, b)| a != b)
+        .collect();
+    let mut shown = Vec::new();
+    let (mut left, mut right) = (expected.lines(), seen.lines());
+    let mut number = 0;
+    while shown.len() < lines {
+        let (a, b) = (left.next(), right.next());
+        if a.is_none() && b.is_none() {
+            break;
+        }
+        let masked = random.get(number).copied().unwrap_or(false);
+        number += 1;
+        if a != b && !masked {
+            shown.push(format!(
+                "  {number}: helm {:?}\n  {number}: ours {:?}",
+                a.unwrap_or("(end)"),
+                b.unwrap_or("(end)")
+            ));
+        }
+    }
+    shown.join("\n")
+}

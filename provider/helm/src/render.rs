@@ -170,6 +170,11 @@ pub(crate) fn render_marked(
     })
 }
 
+/// Renders with marks of several lines and tells which templates these break out of.
+pub(crate) fn render_torn(chart: &Chart, options: &RenderOptions) -> Result<Unsettled, Error> {
+    on_a_deep_stack(|| engine::run_torn(chart, options))
+}
+
 /// Runs on a stack of its own on this thread: what is freed here can be used again by the caller, which another
 /// thread's memory cannot.
 fn on_a_deep_stack<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {

@@ -15,6 +15,7 @@
 //! ```
 
 mod ast;
+mod changes;
 mod env;
 mod error;
 mod exec;

@@ -235,7 +235,7 @@ fn deciding_by_an_unknown_value_leaves_the_template_open() {
 fn marks_survive_functions_and_decisions_are_noticed() {
     let data = |text: &str| {
         format!(
-            "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: a}}\ndata:\n  x: {text}\n  y: fixed\n"
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: a}}\ndata: {{x: {text}, y: fixed}}\n"
         )
     };
     for passes in [
@@ -251,7 +251,7 @@ fn marks_survive_functions_and_decisions_are_noticed() {
         "{{ .Values.host | replace \".\" \"-\" | lower }}",
         "{{ required \"host!\" .Values.host }}",
         "{{ tpl \"{{ .Values.host }}\" . }}",
-        "{{ (dict \"a\" .Values.host) | toYaml | nindent 4 }}",
+        "[{{ (dict \"a\" .Values.host) | toYaml | nindent 4 }}]",
         "{{ (dict \"a\" .Values.host) | toJson | sha256sum }}",
         "{{ (list .Values.host \"b\") | join \",\" | b64enc }}",
         "{{ .Values.host.deeper.still }}",
@@ -302,6 +302,138 @@ fn marks_survive_functions_and_decisions_are_noticed() {
         let found = unknown(&chart, json!({}), &["host"]);
         assert!(found.unsettled().is_some(), "{decides}");
     }
+}
+
+/// An unknown text may have several lines, and three dashes begin a document wherever they begin a line.
+#[test]
+fn a_text_that_could_make_documents_leaves_the_template_open() {
+    let chart_with = |text: &str| {
+        let file = format!(
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: a}}\ndata:\n  y: fixed\n{text}\n"
+        );
+        chart_of(
+            "1.0.0",
+            &[("templates/a.yaml", &file), ("templates/c.yaml", CONFIG)],
+        )
+    };
+    for open in [
+        "  x: {{ .Values.host }}",
+        "# by {{ .Values.host }}",
+        "  x: {{ .Values.host }}\n  z: more",
+        "  x: {{ .Values.host | upper }}",
+        "  x: {{ .Values.host | b64dec }}",
+        "  x: |\n    {{ .Values.host }}",
+        "  x: |\n{{ .Values.host | indent 0 }}",
+        "  x: {{ squote .Values.host | trimAll \"'\" }}",
+        "---\n# {{ .Values.host }}",
+    ] {
+        let found = unknown(&chart_with(open), json!({}), &["host"]);
+        assert!(found.unsettled().is_some(), "{open}");
+        let compact = diff(None, Some(&found)).compact(10, 5, 80);
+        assert_eq!(compact, None, "{open}");
+    }
+    for closed in [
+        "  x: {{ .Values.host | quote }}",
+        "  x: \"{{ .Values.host }}\"",
+        "  x: '{{ .Values.host }}'",
+        "  x: [a, {{ .Values.host }}]",
+        "  x: {{ .Values.host | b64enc }}",
+        "  x: {{ .Values.host | sha256sum }}",
+        "  x: {{ .Values.host | toJson }}",
+        "  x: |\n    {{- .Values.host | nindent 4 }}",
+        "{{ dict \"x\" .Values.host | toYaml | indent 2 }}",
+        "  x: {{ .Values.host | int }}",
+    ] {
+        let found = unknown(&chart_with(closed), json!({}), &["host"]);
+        assert_eq!(found.unsettled(), None, "{closed}");
+        let digests = found.digests();
+        assert!(!digests["ConfigMap/prod/a"].1, "{closed}");
+    }
+}
+
+/// A branch that a stand-in does not take can be the one that is taken.
+#[test]
+fn changes_in_a_branch_that_is_not_taken_leave_everything_open() {
+    let shows =
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: b}\ndata: {k: {{ .Values.kind }}}\n";
+    let preview_with = |decides: &str| {
+        let chart = chart_of(
+            "1.0.0",
+            &[
+                ("templates/z.yaml", decides),
+                ("templates/b.yaml", shows),
+                (
+                    "templates/_h.tpl",
+                    "{{ define \"change\" }}{{ $_ := set .Values \"kind\" \"other\" }}{{ end }}{{ define \"calm\" }}{{ $m := dict \"a\" 1 }}{{ $_ := set $m \"b\" 2 }}{{ toJson $m }}{{ end }}",
+                ),
+            ],
+        );
+        let found = unknown(&chart, json!({}), &["host"]);
+        found.unsettled().map(|open| open.templates.len())
+    };
+    for changes in [
+        "{{ if .Values.host }}{{ else }}{{ $_ := set .Values \"kind\" \"other\" }}{{ end }}",
+        "{{ if eq .Values.host \"x\" }}{{ $_ := unset .Values \"kind\" }}{{ end }}",
+        "{{ if eq .Values.host \"x\" }}{{ include \"change\" . }}{{ end }}",
+        "{{ if eq .Values.host \"x\" }}{{ template \"change\" . }}{{ end }}",
+        "{{ if eq .Values.host \"x\" }}{{ include (print \"cha\" \"nge\") . }}{{ end }}",
+        "{{ range .Values.host }}{{ else }}{{ $_ := mergeOverwrite $.Values (dict \"kind\" .) }}{{ end }}",
+        "{{ $v := dict }}{{ if .Values.image }}{{ $v = .Values }}{{ end }}{{ if eq .Values.host \"x\" }}{{ $_ := set $v \"kind\" 1 }}{{ end }}",
+        "{{ $_ := ternary \"a\" (set .Values \"kind\" \"b\") (eq .Values.host \"x\") }}",
+    ] {
+        assert_eq!(preview_with(changes), Some(0), "{changes}");
+    }
+    for calm in [
+        "{{ if eq .Values.host \"x\" }}{{ include \"calm\" . }}{{ end }}",
+        "{{ $d := dict }}{{ if eq .Values.host \"x\" }}{{ $_ := set $d \"a\" 1 }}{{ $_ := set (deepCopy .Values) \"a\" 1 }}{{ end }}",
+        "{{ if eq .Values.host \"x\" }}{{ $_ := merge (dict) .Values }}{{ end }}",
+    ] {
+        assert_eq!(preview_with(calm), Some(1), "{calm}");
+    }
+}
+
+/// What is read out of a text that is not known is not known, and how many parts it has neither.
+#[test]
+fn what_is_read_from_an_unknown_text_is_unknown() {
+    let data = |text: &str| {
+        let file = format!(
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: a}}\ndata:\n  y: fixed\n{text}\n"
+        );
+        let chart = chart_of("1.0.0", &[("templates/a.yaml", &file)]);
+        unknown(&chart, json!({}), &["host"])
+    };
+    for open in [
+        "{{ range $k, $v := .Values.host | fromYaml }}  {{ $k }}: {{ $v | quote }}\n{{ end }}",
+        "{{ range .Values.host | fromYamlArray }}  k{{ . }}: 1\n{{ end }}",
+        "{{ range $k, $v := fromJson .Values.host }}  {{ $k }}: x\n{{ end }}",
+        "{{ range $k, $v := fromToml .Values.host }}  {{ $k }}: x\n{{ end }}",
+        "{{ range $k, $v := printf \"a: %s\" .Values.host | fromYaml }}  {{ $k }}: x\n{{ end }}",
+        "{{ with .Values.host | fromYaml }}  x: 1{{ end }}",
+        "  x: {{ if hasKey (fromYaml .Values.host) \"Error\" }}1{{ else }}2{{ end }}",
+        "  x: {{ (fromYaml .Values.host).key | quote }}",
+        "{{ range $k, $v := .Values.host.inner }}  {{ $k }}: x\n{{ end }}",
+    ] {
+        assert!(data(open).unsettled().is_some(), "{open}");
+    }
+    for closed in [
+        "{{ range $k, $v := dict \"a\" .Values.host | toYaml | fromYaml }}  {{ $k }}: {{ $v | quote }}\n{{ end }}",
+        "{{ range $k, $v := dict \"a\" .Values.host | toJson | fromJson }}  {{ $k }}: {{ $v | quote }}\n{{ end }}",
+    ] {
+        let found = data(closed);
+        assert_eq!(found.unsettled(), None, "{closed}");
+        assert!(!found.digests()["ConfigMap/prod/a"].1, "{closed}");
+    }
+}
+
+/// Notes are shown and not applied.
+#[test]
+fn notes_that_decide_leave_nothing_open() {
+    let notes = "{{ if .Values.host }}a{{ else }}b{{ end }} {{ .Values.host }}";
+    let chart = chart_of(
+        "1.0.0",
+        &[("templates/NOTES.txt", notes), ("templates/c.yaml", CONFIG)],
+    );
+    assert_eq!(unknown(&chart, json!({}), &["host"]).unsettled(), None);
 }
 
 #[test]

@@ -202,6 +202,19 @@ impl<'a> Inputs<'a> {
         }
     }
 
+    /// The same with texts of several lines in the place of what is not known; `None` when everything is.
+    pub(super) fn torn(&self) -> Option<RenderOptions> {
+        if !self.values.unknown {
+            return None;
+        }
+        let mut options = self.options();
+        options.values = match marks::torn(&Value::Object(options.values)) {
+            Value::Object(values) => values,
+            _ => Map::new(),
+        };
+        Some(options)
+    }
+
     /// A hash of everything here.
     pub(super) fn fingerprint(&self) -> String {
         let options = self.options();

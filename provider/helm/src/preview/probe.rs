@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 use super::inputs::Inputs;
 use super::settle::{flatten, settle};
 use super::{Error, Preview, Unsettled};
-use crate::render::{self, RenderOptions, Rendered, render_marked};
+use crate::render::{self, RenderOptions, Rendered, render_marked, render_torn};
 use crate::template::{Entropy, Lookup, SystemEntropy};
 
 /// The renderings' clocks: no two of them share a field of the date or the time.
@@ -42,7 +42,21 @@ pub(super) fn run(inputs: &Inputs<'_>) -> Result<Preview, Error> {
         Err(error) => return Err(error),
     };
     if first.leaked {
-        return whole("a template changes other templates' values by one that is not known".into());
+        return whole(LEAK.to_owned());
+    }
+    let mut first = first;
+    if let Some(torn) = inputs.torn() {
+        match render_torn(inputs.chart, &Try::new(Chance::Hash(0), 0).world(torn)) {
+            Ok(torn) if torn.leaked => {
+                return whole(LEAK.to_owned());
+            }
+            Ok(torn) => first.unsettled.extend(torn.files),
+            Err(_) => {
+                return whole(
+                    "the chart cannot be rendered with a text of several lines".to_owned(),
+                );
+            }
+        }
     }
     let mut all = vec![first];
     let volatile = all[0].rendered.volatile;
@@ -91,6 +105,8 @@ pub(super) fn run(inputs: &Inputs<'_>) -> Result<Preview, Error> {
     Ok(preview(settled.objects, settled.unsettled, warnings))
 }
 
+const LEAK: &str = "a template changes other templates' values by one that is not known";
+
 /// A rendering that went well.
 pub(super) struct Outcome {
     pub(super) rendered: Rendered,
@@ -115,14 +131,18 @@ impl Try {
         }
     }
 
-    fn render(&self, inputs: &Inputs<'_>) -> Result<Outcome, Error> {
+    fn world(&self, options: RenderOptions) -> RenderOptions {
         let clock = Timestamp::from_second(CLOCKS[self.clock]).unwrap_or(Timestamp::UNIX_EPOCH);
-        let options = RenderOptions {
+        RenderOptions {
             clock: Some(Arc::new(clock)),
             entropy: Some(Arc::new(Dice::new(self.chance))),
             lookup: self.lookup.clone(),
-            ..inputs.options()
-        };
+            ..options
+        }
+    }
+
+    fn render(&self, inputs: &Inputs<'_>) -> Result<Outcome, Error> {
+        let options = self.world(inputs.options());
         let (mut rendered, unsettled) = if inputs.marked() {
             render_marked(inputs.chart, &options)?
         } else {

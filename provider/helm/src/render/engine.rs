@@ -7,7 +7,7 @@ use std::rc::Rc;
 use super::{Error, RenderOptions, Rendered, builtin, files::Files, manifests};
 use super::{SharedClock, SharedEntropy, SharedLookup};
 use crate::chart::{self, Chart};
-use crate::template::marks::Tracker;
+use crate::template::marks::{Tracker, breaks_out};
 use crate::template::{self, Clock, Entropy, Env, Lookup, Set};
 use crate::value::{Entries, Map, MapKind, Value};
 use crate::values::{self, Warnings};
@@ -17,8 +17,16 @@ use crate::values::{self, Warnings};
 pub(crate) struct Unsettled {
     /// Templates whose course depends on what is not known.
     pub(crate) files: BTreeSet<String>,
-    /// One of them changed the values, on which others may depend.
+    /// One of them can change the values, on which others may depend.
     pub(crate) leaked: bool,
+}
+
+/// The templates that a text of several lines would break out of, were it what is not known.
+pub(super) fn run_torn(chart: &Chart, options: &RenderOptions) -> Result<Unsettled, Error> {
+    let mut unsettled = Unsettled::default();
+    let (chart, values) = prepare(chart, options, &mut Warnings::new())?;
+    execute(&chart, values, options, Some((&mut unsettled, true)))?;
+    Ok(unsettled)
 }
 
 pub(super) fn run(chart: &Chart, options: &RenderOptions) -> Result<Rendered, Error> {
@@ -31,27 +39,9 @@ pub(super) fn run_with(
     options: &RenderOptions,
     unsettled: Option<&mut Unsettled>,
 ) -> Result<Rendered, Error> {
-    if !super::valid_release_name(&options.release_name) {
-        return Err(Error::ReleaseName(options.release_name.clone()));
-    }
-    chart.check_installable()?;
     let mut warnings = Warnings::new();
-    let mut chart = chart.clone();
-    let values: Map = match Value::from(&serde_json::Value::Object(options.values.clone())) {
-        Value::Map(map) => map,
-        _ => Map::any(Entries::new()),
-    };
-    chart::process_dependencies(&mut chart, &values, &mut warnings).map_err(Error::Dependencies)?;
-    // The passes of the dependencies repeat the warnings of the last one.
-    warnings.sort();
-    warnings.dedup();
-    let values = values::coalesce(&chart, &values, &mut Warnings::new()).map_err(Error::Values)?;
-    if !options.skip_schema {
-        let tree = serde_json::Value::Object(values::to_tree(&values));
-        values::validate(&chart, &tree, &mut warnings).map_err(Error::Values)?;
-    }
-    check_kube_version(&chart, options)?;
-
+    let (chart, values) = prepare(chart, options, &mut warnings)?;
+    let unsettled = unsettled.map(|unsettled| (unsettled, false));
     let (mut files, env) = execute(&chart, values, options, unsettled)?;
     let notes = manifests::take_notes(&chart, &mut files, options.sub_notes);
     let sorted = manifests::sort_files(files)?;
@@ -65,6 +55,34 @@ pub(super) fn run_with(
         volatile: env.volatile(),
         include_crds: options.include_crds,
     })
+}
+
+/// The chart with the subcharts that are on, and its values.
+fn prepare(
+    chart: &Chart,
+    options: &RenderOptions,
+    warnings: &mut Warnings,
+) -> Result<(Chart, Map), Error> {
+    if !super::valid_release_name(&options.release_name) {
+        return Err(Error::ReleaseName(options.release_name.clone()));
+    }
+    chart.check_installable()?;
+    let mut chart = chart.clone();
+    let values: Map = match Value::from(&serde_json::Value::Object(options.values.clone())) {
+        Value::Map(map) => map,
+        _ => Map::any(Entries::new()),
+    };
+    chart::process_dependencies(&mut chart, &values, warnings).map_err(Error::Dependencies)?;
+    // The passes of the dependencies repeat the warnings of the last one.
+    warnings.sort();
+    warnings.dedup();
+    let values = values::coalesce(&chart, &values, &mut Warnings::new()).map_err(Error::Values)?;
+    if !options.skip_schema {
+        let tree = serde_json::Value::Object(values::to_tree(&values));
+        values::validate(&chart, &tree, warnings).map_err(Error::Values)?;
+    }
+    check_kube_version(&chart, options)?;
+    Ok((chart, values))
 }
 
 fn check_kube_version(chart: &Chart, options: &RenderOptions) -> Result<(), Error> {
@@ -90,7 +108,7 @@ fn execute(
     chart: &Chart,
     values: Map,
     options: &RenderOptions,
-    mut unsettled: Option<&mut Unsettled>,
+    mut unsettled: Option<(&mut Unsettled, bool)>,
 ) -> Result<(BTreeMap<String, String>, Env), Error> {
     let mut templates = BTreeMap::new();
     let shared = Shared {
@@ -118,7 +136,7 @@ fn execute(
             .map_err(|e| parse_error(name, &e))?;
     }
     let env = match unsettled {
-        Some(_) => environment(options).track(),
+        Some((_, torn)) => environment(options).track(torn),
         None => environment(options),
     };
     let mut files = BTreeMap::new();
@@ -138,22 +156,35 @@ fn execute(
                 ]),
             )),
         );
-        let before = unsettled.is_some().then(|| values::to_tree(&values));
         let output = set.execute(name, &Value::Map(template.dot.clone()), &env);
-        if let Some(unsettled) = unsettled.as_deref_mut()
+        if let Some((unsettled, _)) = unsettled.as_mut()
             && env.tracker.as_ref().is_some_and(Tracker::take_decided)
         {
-            unsettled.files.insert(name.clone());
-            unsettled.leaked |= before != Some(values::to_tree(&values));
+            // Which branch is taken is not known, so that what any branch can do counts.
+            unsettled.leaked |= set.can_change(name);
+            if !is_notes(name) {
+                unsettled.files.insert(name.clone());
+            }
             // Whatever came out is not what will come out.
             continue;
         }
         let output = output.map_err(|error| Error::Template(error.to_string()))?;
         let text = String::from_utf8(output)
             .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
+        if let Some((unsettled, true)) = unsettled.as_mut()
+            && !is_notes(name)
+            && breaks_out(&text)
+        {
+            unsettled.files.insert(name.clone());
+        }
         files.insert(name.clone(), text);
     }
     Ok((files, env))
+}
+
+/// Notes are no objects.
+fn is_notes(name: &str) -> bool {
+    name.ends_with("NOTES.txt")
 }
 
 /// Helm shortens Go's parse errors to place and cause.

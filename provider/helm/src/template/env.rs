@@ -207,9 +207,9 @@ impl Env {
         self.volatile.get()
     }
 
-    /// Follows stand-ins for values that are not known.
-    pub(crate) fn track(mut self) -> Self {
-        self.tracker = Some(Tracker::default());
+    /// Follows stand-ins for values that are not known; `torn` ones have several lines.
+    pub(crate) fn track(mut self, torn: bool) -> Self {
+        self.tracker = Some(Tracker::new(torn));
         self
     }
 

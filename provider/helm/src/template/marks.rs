@@ -19,6 +19,42 @@ pub(crate) const UNKNOWN: &str = "\u{a2cf}\u{a129}\u{a216}";
 /// Marks what must not be shown.
 pub(crate) const SECRET: &str = "\u{a2cf}\u{a129}\u{a262}";
 
+/// The stand-in for a text of several lines: what a text that is not known does to the places it is put into when it
+/// breaks them.
+pub(crate) fn torn(tree: &serde_json::Value) -> serde_json::Value {
+    use serde_json::Value as Json;
+    match tree {
+        Json::String(text) if text.contains(UNKNOWN) => {
+            Json::from(text.replace(UNKNOWN, &format!("{UNKNOWN}\n{UNKNOWN}")))
+        }
+        Json::Array(items) => items.iter().map(torn).collect(),
+        Json::Object(map) => {
+            let entries = map.iter().map(|(key, value)| (key.clone(), torn(value)));
+            Json::Object(entries.collect())
+        }
+        other => other.clone(),
+    }
+}
+
+/// Whether a text of several lines in the place of the stand-in could make documents of its own: a line of it begins a
+/// line of the file, and what stands before is whole without it. Where it is not (inside of quotes, in a list in
+/// brackets), three dashes are an error and make nothing.
+pub(crate) fn breaks_out(file: &str) -> bool {
+    let mut start = 0;
+    let mut at = 0;
+    for line in file.split_inclusive('\n') {
+        if line.starts_with("---") {
+            start = at + line.len();
+        }
+        let before = &file[start.min(at)..at];
+        if line.starts_with(UNKNOWN) && crate::yaml::decode_one(before.as_bytes()).is_ok() {
+            return true;
+        }
+        at += line.len();
+    }
+    false
+}
+
 /// How deep a value is searched: charts can build cycles of nothing, but not of containers, so this
 /// only bounds the stack.
 const DEPTH: usize = 200;
@@ -108,12 +144,22 @@ fn in_map(map: &Map, depth: usize) -> Marks {
 }
 
 /// What a rendering with stand-ins did.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Tracker {
     decided: Cell<bool>,
+    /// Stand-ins have several lines.
+    pub(crate) torn: bool,
 }
 
 impl Tracker {
+    /// Nothing decided yet.
+    pub(crate) const fn new(torn: bool) -> Self {
+        Self {
+            decided: Cell::new(false),
+            torn,
+        }
+    }
+
     /// Something was decided by a value that is not known.
     pub(crate) fn decide(&self, marks: Marks) {
         if marks.unknown {

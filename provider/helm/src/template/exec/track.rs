@@ -7,6 +7,7 @@ use super::super::marks::{Marks, deep, direct};
 use super::walk::State;
 use crate::functions::Function;
 use crate::value::{Signature, Str, Type, Value};
+use memchr::memmem::find;
 
 /// Functions whose results carry what they were given, part by part: no mark is lost in them, and
 /// one that is not in the result has nothing to do with it.
@@ -81,6 +82,34 @@ const SHAPES: &[&str] = &[
     "typeOf",
 ];
 
+/// Functions that read a text: what is not known may be any part of it.
+const READERS: &[&str] = &[
+    "fromJson",
+    "fromJsonArray",
+    "fromToml",
+    "fromYaml",
+    "fromYamlArray",
+];
+
+/// Functions whose results have one line, whatever they are given, and not the text itself in it.
+const ONE_LINE: &[&str] = &[
+    "adler32sum",
+    "b32enc",
+    "b64enc",
+    "bcrypt",
+    "encryptAES",
+    "htpasswd",
+    "mustToJson",
+    "mustToRawJson",
+    "quote",
+    "sha1sum",
+    "sha256sum",
+    "sha512sum",
+    "toJson",
+    "toRawJson",
+    "urlquery",
+];
+
 /// Functions from numbers to numbers: a stand-in for a number goes through them.
 const NUMBERS: &[&str] = &[
     "add",
@@ -113,6 +142,12 @@ impl State<'_, '_> {
     /// Whether this rendering has stand-ins at all.
     pub(super) fn tracks(&self) -> bool {
         self.run.env.tracker.is_some()
+    }
+
+    /// Whether the stand-ins have several lines.
+    fn torn(&self) -> bool {
+        let tracker = self.run.env.tracker.as_ref();
+        tracker.is_some_and(|tracker| tracker.torn)
     }
 
     /// Notes that the course of the execution depends on `value`.
@@ -171,6 +206,13 @@ impl State<'_, '_> {
 
     /// The result of a call with the marks it must have.
     pub(super) fn marked(&self, watch: &Watch, result: Value) -> Value {
+        if READERS.contains(&watch.name) && is_fault(&result) {
+            if self.torn() {
+                // What was read with a stand-in of one line may be something else.
+                self.decide(watch.all);
+            }
+            return Value::Str(Str::from(watch.all.text()));
+        }
         let carrier = CARRIERS.contains(&watch.name);
         let container = matches!(result, Value::List(_) | Value::Map(_));
         if container && !carrier && watch.direct.any() {
@@ -185,11 +227,15 @@ impl State<'_, '_> {
             Value::Str(text) if carrier => {
                 // Choosing among known values by one that is not.
                 if watch.name == "get" || watch.name == "index" {
-                    return Value::Str(append(&text, watch.all));
+                    return Value::Str(append(&text, &watch.all.text()));
                 }
                 Value::Str(text)
             }
-            Value::Str(text) => Value::Str(append(&text, watch.all)),
+            Value::Str(text) if self.torn() && !ONE_LINE.contains(&watch.name) => {
+                let mark = watch.all.text();
+                Value::Str(append(&text, &format!("{mark}\n{mark}")))
+            }
+            Value::Str(text) => Value::Str(append(&text, &watch.all.text())),
             _ if NUMBERS.contains(&watch.name) => Value::Str(Str::from(watch.all.text())),
             result => {
                 // A default, a fallback: the stand-in was not needed.
@@ -212,10 +258,21 @@ impl State<'_, '_> {
     }
 }
 
-fn append(text: &Str, marks: Marks) -> Str {
+fn append(text: &Str, mark: &str) -> Str {
     let mut bytes = text.to_vec();
-    bytes.extend_from_slice(marks.text().as_bytes());
+    bytes.extend_from_slice(mark.as_bytes());
     Str::from(bytes)
+}
+
+/// How the functions that read texts say that one cannot be read.
+fn is_fault(result: &Value) -> bool {
+    match result {
+        Value::Map(map) => map.len() == 1 && map.get(b"Error").is_some(),
+        Value::List(list) => {
+            matches!(list.items(), [Value::Str(text)] if find(text, b"error").is_some())
+        }
+        _ => false,
+    }
 }
 
 /// A call with stand-ins among its arguments.

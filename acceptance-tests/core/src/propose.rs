@@ -34,12 +34,7 @@ pub fn proposed(block: &Block, prior: &Value, config: &Value) -> Value {
 fn proposed_block(nesting: Nesting, block: &Block, prior: &Value, config: &Value) -> Value {
     match (nesting, config) {
         (Nesting::List, Value::List(items)) => {
-            let nothing = Vec::new();
-            let priors = if let Value::List(priors) = prior {
-                priors
-            } else {
-                &nothing
-            };
+            let priors = prior.items();
             Value::List(
                 items
                     .iter()
@@ -123,12 +118,7 @@ fn proposed_nested(
     match (nesting, config) {
         (Nesting::Single | Nesting::Group, _) => object(prior, config),
         (Nesting::List, Value::List(items)) => {
-            let nothing = Vec::new();
-            let priors = if let Value::List(priors) = prior {
-                priors
-            } else {
-                &nothing
-            };
+            let priors = prior.items();
             Value::List(
                 items
                     .iter()

@@ -62,12 +62,7 @@ fn plan_block(
             (Nesting::List, Value::List(configs), Value::List(plans))
                 if configs.len() == plans.len() =>
             {
-                let nothing = Vec::new();
-                let priors = if let Value::List(priors) = prior {
-                    priors
-                } else {
-                    &nothing
-                };
+                let priors = prior.items();
                 for (position, (config, planned)) in configs.iter().zip(plans).enumerate() {
                     let prior = priors.get(position).unwrap_or(&Value::Null);
                     each(&format!("{path}[{position}]"), prior, config, planned);
@@ -175,12 +170,7 @@ fn plan_nested(
         (Nesting::List, Value::List(configs), Value::List(plans))
             if configs.len() == plans.len() =>
         {
-            let nothing = Vec::new();
-            let priors = if let Value::List(priors) = prior {
-                priors
-            } else {
-                &nothing
-            };
+            let priors = prior.items();
             for (position, (config, planned)) in configs.iter().zip(plans).enumerate() {
                 let prior = priors.get(position).unwrap_or(&Value::Null);
                 plan_attributes(

@@ -209,6 +209,14 @@ impl Value {
         }
     }
 
+    /// The elements of a list, set or tuple; none of anything else.
+    pub(crate) fn items(&self) -> &[Self] {
+        match self {
+            Self::List(items) => items,
+            _ => &[],
+        }
+    }
+
     /// A member of an object or map; null when there is none.
     pub fn member(&self, name: &str) -> &Self {
         match self {

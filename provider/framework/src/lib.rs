@@ -9,7 +9,7 @@
 //!
 //! # A provider in a page
 //!
-//! ```no_run
+//! ```
 //! use std::sync::Arc;
 //! use framework::{
 //!     Attribute, ConfigureRequest, ConfigureResponse, CreateRequest, CreateResponse, DeleteRequest,
@@ -106,10 +106,16 @@
 //!     }
 //! }
 //!
+//! # mod program {
+//! # use super::{Acme, Options};
 //! fn main() -> std::process::ExitCode {
 //!     let debug = std::env::args().any(|argument| argument == "-debug");
 //!     framework::serve(Acme, Options::new("registry.terraform.io/acme/acme").debug(debug))
 //! }
+//! # }
+//! # fn main() {
+//! #     assert_eq!(framework::check_provider(&Acme), Vec::<String>::new());
+//! # }
 //! ```
 //!
 //! # What happens in a plan
@@ -189,10 +195,11 @@ pub use provider::{
     ValidateProviderRequest,
 };
 pub use resource::{
-    Change, CreateRequest, CreateResponse, DeleteRequest, DeleteResponse, ImportRequest,
-    ImportResponse, ModifyPlanRequest, ModifyPlanResponse, MoveStateRequest, MoveStateResponse,
-    ObjectResponse, ReadRequest, ReadResponse, Resource, UpdateRequest, UpdateResponse,
-    UpgradeIdentityRequest, UpgradeStateRequest, UpgradeStateResponse, ValidateConfigRequest,
+    Change, CreateRequest, CreateResponse, DeleteRequest, DeleteResponse, FoundResponse,
+    ImportRequest, ImportResponse, ModifyPlanRequest, ModifyPlanResponse, MoveStateRequest,
+    MoveStateResponse, ObjectResponse, ReadRequest, ReadResponse, Resource, UpdateRequest,
+    UpdateResponse, UpgradeIdentityRequest, UpgradeStateRequest, UpgradeStateResponse,
+    ValidateConfigRequest,
 };
 pub use schema::{
     Attribute, Attributes, Block, ConfigValidator, IdentityAttribute, IdentitySchema, Modifier,

@@ -7,9 +7,9 @@ use async_trait::async_trait;
 use crate::{Diagnostics, Dynamic, IdentitySchema, Outcome, Schema};
 
 pub use messages::{
-    Change, CreateRequest, CreateResponse, DeleteRequest, DeleteResponse, ImportRequest,
-    ImportResponse, ModifyPlanRequest, ModifyPlanResponse, MoveStateRequest, MoveStateResponse,
-    ObjectResponse, ReadRequest, ReadResponse, UpdateRequest, UpdateResponse,
+    Change, CreateRequest, CreateResponse, DeleteRequest, DeleteResponse, FoundResponse,
+    ImportRequest, ImportResponse, ModifyPlanRequest, ModifyPlanResponse, MoveStateRequest,
+    MoveStateResponse, ObjectResponse, ReadRequest, ReadResponse, UpdateRequest, UpdateResponse,
     UpgradeIdentityRequest, UpgradeStateRequest, UpgradeStateResponse, ValidateConfigRequest,
 };
 

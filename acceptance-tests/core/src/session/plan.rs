@@ -22,9 +22,20 @@ impl Core {
     ) -> Result<Vec<Diagnostic>, Error> {
         let ty = self.resource(type_name)?.ty();
         let config = Value::from_json(config, &ty).map_err(Error::Usage)?;
+        self.ask_validate(type_name, &config)
+            .await
+            .map(Diagnostic::all)
+    }
+
+    async fn ask_validate(
+        &mut self,
+        type_name: &str,
+        config: &Value,
+    ) -> Result<Vec<wire::Diagnostic>, Error> {
+        let ty = self.resource(type_name)?.ty();
         let request = wire::validate_resource_config::Request {
             type_name: type_name.into(),
-            config: Some(dynamic(&config, &ty)),
+            config: Some(dynamic(config, &ty)),
             client_capabilities: self.announced(),
         };
         let answer = call!(
@@ -33,7 +44,7 @@ impl Core {
             "ValidateResourceConfig",
             request
         )?;
-        Ok(Diagnostic::all(answer.diagnostics))
+        Ok(answer.diagnostics)
     }
 
     /// Plans an instance: null configuration destroys it.
@@ -59,19 +70,8 @@ impl Core {
         config: &Value,
     ) -> Result<Plan, Error> {
         if !matches!(config, Value::Null) {
-            let ty = self.resource(type_name)?.ty();
-            let request = wire::validate_resource_config::Request {
-                type_name: type_name.into(),
-                config: Some(dynamic(config, &ty)),
-                client_capabilities: self.announced(),
-            };
-            let answer = call!(
-                self,
-                validate_resource_config,
-                "ValidateResourceConfig",
-                request
-            )?;
-            settle("ValidateResourceConfig", answer.diagnostics)?;
+            let said = self.ask_validate(type_name, config).await?;
+            settle("ValidateResourceConfig", said)?;
         }
         let tainted = prior.is_some_and(|prior| prior.tainted) && !matches!(config, Value::Null);
         let considered = if tainted { None } else { prior };

@@ -38,12 +38,7 @@ impl Schemas {
 
 impl Core {
     pub(super) async fn load(&mut self) -> Result<(), Error> {
-        let answer = call!(
-            self,
-            get_provider_schema,
-            "GetProviderSchema",
-            wire::get_provider_schema::Request {}
-        )?;
+        let answer = self.ask_schema().await?;
         settle("GetProviderSchema", answer.diagnostics)?;
         let read = |schemas: BTreeMap<String, wire::Schema>| {
             schemas
@@ -113,12 +108,16 @@ impl Core {
     ///
     /// When the call fails.
     pub async fn schema_size(&mut self) -> Result<usize, Error> {
-        let answer = call!(
+        let answer = self.ask_schema().await?;
+        Ok(prost::Message::encoded_len(&answer))
+    }
+
+    async fn ask_schema(&mut self) -> Result<wire::get_provider_schema::Response, Error> {
+        call!(
             self,
             get_provider_schema,
             "GetProviderSchema",
             wire::get_provider_schema::Request {}
-        )?;
-        Ok(prost::Message::encoded_len(&answer))
+        )
     }
 }

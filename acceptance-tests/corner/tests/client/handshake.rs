@@ -152,17 +152,33 @@ async fn the_socket_is_private_and_leaves_no_file_behind() {
 #[cfg(unix)]
 #[tokio::test]
 async fn the_socket_is_given_to_the_group_that_is_asked_for() {
-    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+    use std::os::unix::fs::MetadataExt as _;
     let dir = tempfile::tempdir().expect("a directory");
     let group = std::fs::metadata(dir.path()).expect("readable").gid();
+    let by_number = group.to_string();
+    let groups = std::fs::read_to_string("/etc/group").expect("readable");
+    let name = groups.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)? == by_number).then_some(name)
+    });
+    for group_name in [Some(by_number.as_str()), name].into_iter().flatten() {
+        expect_group(dir.path(), group_name, group).await;
+    }
+}
+
+/// Starts a provider for a group and looks at its socket.
+#[cfg(unix)]
+async fn expect_group(dir: &std::path::Path, name: &str, group: u32) {
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
     let launch = Launch::new(CORNER)
-        .env("PLUGIN_UNIX_SOCKET_DIR", dir.path())
-        .env("PLUGIN_UNIX_SOCKET_GROUP", group.to_string());
+        .env("PLUGIN_UNIX_SOCKET_DIR", dir)
+        .env("PLUGIN_UNIX_SOCKET_GROUP", name);
     let mut command = launch.command();
     let mut child = command.spawn().expect("it starts");
     let mut seen = None;
     for _ in 0..500 {
-        let mut entries = std::fs::read_dir(dir.path()).expect("readable").flatten();
+        let mut entries = std::fs::read_dir(dir).expect("readable").flatten();
         let file = entries.next().and_then(|entry| entry.metadata().ok());
         if let Some(file) = file.filter(|file| file.permissions().mode() & 0o777 == 0o660) {
             seen = Some(file.gid());
@@ -170,8 +186,15 @@ async fn the_socket_is_given_to_the_group_that_is_asked_for() {
         }
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
-    assert_eq!(seen, Some(group), "a file that owner and group may use");
+    assert_eq!(
+        seen,
+        Some(group),
+        "a file that owner and group may use: {name}"
+    );
     child.kill().await.expect("it ends");
+    for left in std::fs::read_dir(dir).expect("readable").flatten() {
+        std::fs::remove_file(left.path()).expect("a killed process leaves it");
+    }
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@
 mod apply;
 mod bench;
 mod blocks;
+mod checklist;
 mod faults;
 mod fresh;
 mod handshake;

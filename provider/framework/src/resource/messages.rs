@@ -203,20 +203,23 @@ pub struct ReadRequest<D> {
     pub cancel: CancellationToken,
 }
 
-/// What a refresh found.
+/// An object as it was found.
 #[derive(Debug, Default)]
-pub struct ReadResponse {
-    /// The state now; begins as the one before. `None` means: it is gone, for certain.
+pub struct FoundResponse {
+    /// The state; of a refresh it begins as the one before.
     pub state: Option<Dynamic>,
-    /// Private data; begins as the one before.
+    /// Private data; of a refresh it begins as the one before.
     pub private: Private,
-    /// The identity; begins as the one before.
+    /// The identity; it begins as the one that is known.
     pub identity: Option<Dynamic>,
-    /// Puts the refresh off; only if `capabilities.deferral_allowed`.
+    /// Puts the refresh or import off; only if `capabilities.deferral_allowed`.
     pub deferred: Option<Deferred>,
     /// Messages. An error keeps the state and stops the plan of this object.
     pub diagnostics: Diagnostics,
 }
+
+/// What a refresh found. `None` as the state means: it is gone, for certain.
+pub type ReadResponse = FoundResponse;
 
 /// An import.
 #[derive(Debug)]
@@ -235,19 +238,7 @@ pub struct ImportRequest<D> {
 
 /// An object found by import. Read follows at once, so a state with the identifying attributes
 /// alone is enough; attributes that are missing in it become null.
-#[derive(Debug, Default)]
-pub struct ImportResponse {
-    /// The state.
-    pub state: Option<Dynamic>,
-    /// Private data beside it.
-    pub private: Private,
-    /// The identity; begins as the one given.
-    pub identity: Option<Dynamic>,
-    /// Puts the import off; only if `capabilities.deferral_allowed`.
-    pub deferred: Option<Deferred>,
-    /// Messages.
-    pub diagnostics: Diagnostics,
-}
+pub type ImportResponse = FoundResponse;
 
 /// State of an older schema version.
 #[derive(Debug)]
@@ -314,7 +305,6 @@ macro_rules! set_state {
 set_state!(
     ObjectResponse,
     DeleteResponse,
-    ReadResponse,
-    ImportResponse,
+    FoundResponse,
     UpgradeStateResponse
 );

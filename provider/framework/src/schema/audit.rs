@@ -140,6 +140,9 @@ mod tests {
             rules("a", Attribute::set_of(in_set, "Set.").optional()).len(),
             1
         );
+        let any = [("v", Attribute::any("Anything.").optional())];
+        let blocks = Schema::new("s").block("b", crate::Block::list(any, "Blocks."));
+        assert_eq!(broken(&blocks, Use::Resource).len(), 1);
         let plain = [("p", text().optional())];
         assert_eq!(
             rules(

@@ -130,6 +130,9 @@ fn attribute_rules(
         if single && (limits.min > 1 || limits.max != 1) {
             broken("a single block is there once or not at all");
         }
+        if !single && attribute.value_type().has_dynamic() {
+            broken("several blocks hold no values of any type: use a nested attribute");
+        }
         let map = matches!(attribute.shape, Shape::Nested(Nesting::Map, _));
         if map && (limits.min > 0 || limits.max > 0) {
             broken("terraform does not limit the number of labelled blocks");

@@ -71,8 +71,12 @@ impl Check<'_> {
                     self.broken(path, broken, planned, actual);
                 }
             }
-            (Dynamic::Typed(planned), Dynamic::Typed(actual)) => {
-                self.value(&planned.1, &actual.1, path);
+            (Dynamic::Typed(p), Dynamic::Typed(a)) => {
+                if p.0 == a.0 || p.0.has_dynamic() {
+                    self.value(&p.1, &a.1, path);
+                } else {
+                    self.broken(path, "the type differs", planned, actual);
+                }
             }
             (Dynamic::Typed(planned), actual) => self.value(&planned.1, actual, path),
             (Dynamic::Null, Dynamic::Null) => {}
@@ -156,4 +160,35 @@ fn outside(refinement: &Refinement, actual: &Dynamic) -> Option<&'static str> {
     let wrong =
         min_length.is_some_and(|min| length < min) || max_length.is_some_and(|max| length > max);
     wrong.then_some("it was promised to have another number of elements")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Attribute, Type};
+
+    fn found(planned: Dynamic, actual: Dynamic) -> Vec<String> {
+        let schema = Schema::new("s").attribute("any", Attribute::any("Anything.").optional());
+        let object = |value| Dynamic::object([("any", value)]);
+        let found = check_apply(&schema, &object(planned), &object(actual), "create of a_b");
+        found.iter().map(|one| one.detail.clone()).collect()
+    }
+
+    /// A tuple and a list of the same elements are two values to core.
+    #[test]
+    fn values_of_any_type_keep_the_type_that_was_planned() {
+        let elements = || vec![Dynamic::from("a"), Dynamic::from("b")];
+        let tuple = Dynamic::Typed(Box::new((
+            Type::Tuple(vec![Type::String, Type::String]),
+            Dynamic::Tuple(elements()),
+        )));
+        let list = Dynamic::Typed(Box::new((
+            Type::list(Type::String),
+            Dynamic::List(elements()),
+        )));
+        assert_eq!(found(tuple.clone(), tuple.clone()), Vec::<String>::new());
+        assert_eq!(found(Dynamic::UNKNOWN, list.clone()), Vec::<String>::new());
+        let differs = found(tuple, list);
+        assert!(differs[0].contains("the type differs"), "{differs:?}");
+    }
 }

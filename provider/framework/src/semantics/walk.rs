@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::walk_set::{Pool, covers, without_computed};
+use super::walk_set::{Configured, Stored, without_computed};
 use crate::schema::{Attribute, Attributes, Nesting};
 use crate::{Dynamic, Path, Step};
 
@@ -94,16 +94,16 @@ fn visit_nested(
         }
         (Nesting::Set, Dynamic::Set(elements)) => {
             let old = std::mem::take(elements);
-            let (mut configs, mut priors) = (Pool::new(nested, config), Pool::new(nested, prior));
+            let mut configs = Configured::new(nested, config);
+            let mut priors = Stored::new(nested, prior);
             let visited = old.into_iter().map(|mut element| {
                 // Elements have no key: the configured one that could have become this one is its configuration, and
-                // the prior one that the same configuration could have become is its past.
-                let config = match configs.take(|config| covers(nested, config, &element), &element)
-                {
+                // the stored one that the same configuration could have become is its past.
+                let config = match configs.take(&element) {
                     Some(config) => Cow::Borrowed(config),
                     None => Cow::Owned(without_computed(nested, &element)),
                 };
-                let prior = priors.take(|prior| covers(nested, &config, prior), &element);
+                let prior = priors.take(&config);
                 path.push(Step::Element);
                 visit_mut(
                     nested,

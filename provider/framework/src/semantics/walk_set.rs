@@ -1,9 +1,10 @@
 //! Which elements of a configured, a planned and a stored set belong together.
 //!
 //! Core pairs a configured element with a stored one that equals it but for computed members which are not configured,
-//! and so it is here. Elements are looked up by what the provider never sets, so that a large set is not walked through
+//! and so it is here. Elements are looked up by the members that count for that, so that a large set is not walked through
 //! for each of its elements.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
@@ -11,59 +12,112 @@ use super::walk::member;
 use crate::Dynamic;
 use crate::schema::{Attributes, Nesting};
 
-/// Elements of a set, each to be taken once.
-pub(super) struct Pool<'a> {
-    attributes: &'a Attributes,
-    /// By a hash of what no provider sets.
-    left: BTreeMap<u64, Vec<&'a Dynamic>>,
+/// Which members of a configured element must be those of the element that it became, one flag an attribute: all but
+/// those that the provider sets. Objects within are compared later.
+type Counting = Vec<bool>;
+
+fn counting(attributes: &Attributes, config: &Dynamic) -> Counting {
+    attributes
+        .iter()
+        .map(|(name, attribute)| {
+            let open = attribute.computed && member(config, name).is_null();
+            attribute.nested().is_none() && !open
+        })
+        .collect()
 }
 
-impl<'a> Pool<'a> {
-    pub fn new(attributes: &'a Attributes, set: &'a Dynamic) -> Self {
-        let mut left: BTreeMap<_, Vec<_>> = BTreeMap::new();
-        for element in set.as_elements().into_iter().flatten() {
-            left.entry(fixed(attributes, element))
-                .or_default()
-                .push(element);
-        }
-        Self { attributes, left }
-    }
+/// What is found by a hash of the members that count.
+type ByKey<T> = BTreeMap<u64, Vec<T>>;
 
-    /// Takes the element that says most among those that `belongs` accepts. Only those are asked that hold what `like`
-    /// holds wherever the provider sets nothing.
-    pub fn take(
-        &mut self,
-        belongs: impl Fn(&Dynamic) -> bool,
-        like: &Dynamic,
-    ) -> Option<&'a Dynamic> {
-        let candidates = self.left.get_mut(&fixed(self.attributes, like))?;
-        let said = |element: &Dynamic| {
-            let members = element.as_members().into_iter().flat_map(BTreeMap::values);
-            members.filter(|member| !member.is_null()).count()
-        };
-        let (index, _) = candidates
-            .iter()
-            .enumerate()
-            .filter(|(_, element)| belongs(element))
-            .max_by_key(|(index, element)| (said(element), usize::MAX - index))?;
-        Some(candidates.remove(index))
-    }
-}
-
-/// A hash of what an element holds that no provider sets: of the members that neither are computed nor hold anything
-/// computed.
-fn fixed(attributes: &Attributes, element: &Dynamic) -> u64 {
+/// A hash of the members that count.
+fn key(attributes: &Attributes, counting: &Counting, element: &Dynamic) -> u64 {
     let mut hasher = DefaultHasher::new();
-    for (name, attribute) in attributes.iter() {
-        if !attribute.computed && attribute.nested().is_none() {
+    for ((name, _), counts) in attributes.iter().zip(counting) {
+        if *counts {
             member(element, name).hash(&mut hasher);
         }
     }
     hasher.finish()
 }
 
+/// The elements of a configured set, each to be taken once. Few different ones count differently.
+pub(super) struct Configured<'a> {
+    attributes: &'a Attributes,
+    /// Those that say most first.
+    left: BTreeMap<(Reverse<usize>, Counting), ByKey<&'a Dynamic>>,
+}
+
+impl<'a> Configured<'a> {
+    pub fn new(attributes: &'a Attributes, set: &'a Dynamic) -> Self {
+        let mut left: BTreeMap<_, ByKey<_>> = BTreeMap::new();
+        for element in set.as_elements().into_iter().flatten() {
+            let counting = counting(attributes, element);
+            let key = key(attributes, &counting, element);
+            let said = counting.iter().filter(|counts| **counts).count();
+            let group = left.entry((Reverse(said), counting)).or_default();
+            group.entry(key).or_default().push(element);
+        }
+        Self { attributes, left }
+    }
+
+    /// Takes the configured element that became this one.
+    pub fn take(&mut self, element: &Dynamic) -> Option<&'a Dynamic> {
+        let attributes = self.attributes;
+        self.left.iter_mut().find_map(|((_, counting), group)| {
+            let candidates = group.get_mut(&key(attributes, counting, element))?;
+            let found = candidates
+                .iter()
+                .position(|config| covers(attributes, config, element))?;
+            Some(candidates.remove(found))
+        })
+    }
+}
+
+/// The elements of a stored set, each to be taken once.
+pub(super) struct Stored<'a> {
+    attributes: &'a Attributes,
+    elements: &'a [Dynamic],
+    taken: Vec<bool>,
+    /// Made when first asked for.
+    indexes: BTreeMap<Counting, ByKey<usize>>,
+}
+
+impl<'a> Stored<'a> {
+    pub fn new(attributes: &'a Attributes, set: &'a Dynamic) -> Self {
+        let elements = set.as_elements().unwrap_or_default();
+        Self {
+            attributes,
+            elements,
+            taken: vec![false; elements.len()],
+            indexes: BTreeMap::new(),
+        }
+    }
+
+    /// Takes the stored element that the configured one already was.
+    pub fn take(&mut self, config: &Dynamic) -> Option<&'a Dynamic> {
+        let (attributes, elements) = (self.attributes, self.elements);
+        let counting = counting(attributes, config);
+        let wanted = key(attributes, &counting, config);
+        let index = self.indexes.entry(counting).or_insert_with_key(|counting| {
+            let mut index = ByKey::new();
+            for (position, element) in elements.iter().enumerate() {
+                let key = key(attributes, counting, element);
+                index.entry(key).or_default().push(position);
+            }
+            index
+        });
+        let found = index.get(&wanted)?.iter().copied().find(|position| {
+            !self.taken[*position] && covers(attributes, config, &elements[*position])
+        })?;
+        self.taken[found] = true;
+        elements.get(found)
+    }
+}
+
 /// Whether an element of a configuration could have become this one: equal but for computed members that are not set.
-pub(super) fn covers(attributes: &Attributes, config: &Dynamic, element: &Dynamic) -> bool {
+fn covers(attributes: &Attributes, config: &Dynamic, element: &Dynamic) -> bool {
+    #[cfg(test)]
+    tests::LOOKS.set(tests::LOOKS.get() + 1);
     if config.as_members().is_none() || element.as_members().is_none() {
         return config.same(element);
     }
@@ -91,12 +145,9 @@ fn covers_nested(nesting: Nesting, nested: &Attributes, config: &Dynamic, value:
                         .all(|(config, value)| covers(nested, config, value))
             }
             (Some(configs), Some(values)) => {
-                let mut left = Pool::new(nested, config);
+                let mut left = Configured::new(nested, config);
                 configs.len() == values.len()
-                    && values.iter().all(|value| {
-                        left.take(|config| covers(nested, config, value), value)
-                            .is_some()
-                    })
+                    && values.iter().all(|value| left.take(value).is_some())
             }
             _ => config.same(value),
         },
@@ -130,4 +181,70 @@ pub(super) fn without_computed(attributes: &Attributes, element: &Dynamic) -> Dy
         (name.clone(), value)
     });
     Dynamic::object(members)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use crate::semantics::propose;
+    use crate::{Attribute, Dynamic, Schema};
+
+    thread_local! {
+        /// How many pairs of elements were compared.
+        pub(super) static LOOKS: Cell<usize> = const { Cell::new(0) };
+    }
+
+    fn rule(port: i64, weight: Dynamic, id: Dynamic) -> Dynamic {
+        Dynamic::object([
+            ("id", id),
+            ("port", Dynamic::from(port)),
+            ("protocol", Dynamic::from("tcp")),
+            ("weight", weight),
+        ])
+    }
+
+    fn rules(rules: impl Iterator<Item = Dynamic>) -> Dynamic {
+        Dynamic::object([("note", Dynamic::Null), ("rules", Dynamic::set(rules))])
+    }
+
+    /// Elements alike in what no provider sets, told apart by what has a default.
+    #[test]
+    fn large_sets_are_paired_without_comparing_each_with_each() {
+        const MANY: i64 = 5_000;
+        let members = [
+            ("protocol", Attribute::string("A name.").required()),
+            ("port", Attribute::number("A port.").default(80)),
+            ("weight", Attribute::number("A weight.").default(2)),
+            ("id", Attribute::string("Its id.").computed().keep_known()),
+        ];
+        let schema = Schema::new("s").attributes([
+            ("note", Attribute::string("A text.").optional()),
+            ("rules", Attribute::set_of(members, "Rules.").optional()),
+        ]);
+        let id = |port: i64| Dynamic::from(format!("id-{port}"));
+        let weight = |port: i64| {
+            if port % 2 == 0 {
+                Dynamic::Null
+            } else {
+                3.into()
+            }
+        };
+        let config = rules((0..MANY).map(|port| rule(port, weight(port), Dynamic::Null)));
+        let prior = rules((0..MANY).map(|port| rule(port, 9.into(), id(port))));
+        // As core merges them: half of the elements is what was there but for what is not written.
+        let merged = (0..MANY).map(|port| match weight(port) {
+            Dynamic::Null => rule(port, 9.into(), id(port)),
+            weight => rule(port, weight, Dynamic::Null),
+        });
+        LOOKS.set(0);
+        let planned = propose(&schema, &config, &prior, rules(merged)).planned;
+        assert!(LOOKS.get() <= 10 * MANY as usize, "{} looks", LOOKS.get());
+        let wanted = (0..MANY).map(|port| match weight(port) {
+            // The default again, and the id that it has.
+            Dynamic::Null => rule(port, 2.into(), id(port)),
+            weight => rule(port, weight, Dynamic::UNKNOWN),
+        });
+        assert_eq!(planned, rules(wanted));
+    }
 }

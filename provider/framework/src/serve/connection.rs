@@ -4,7 +4,6 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{BufMut as _, Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, Request, Response};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
@@ -230,14 +229,10 @@ impl<P: Provider> Router<P> {
 
     /// The schema, from bytes encoded once: the request is empty, so it is not even read.
     fn schema(&self) -> Response<Body> {
-        let schema = self.shared.encoded_schema();
-        let mut frame = BytesMut::with_capacity(5 + schema.len());
-        frame.put_u8(0);
-        frame.put_u32(schema.len() as u32);
-        frame.put(schema);
         let mut trailers = HeaderMap::new();
         trailers.insert("grpc-status", HeaderValue::from_static("0"));
-        let body = Full::new(Bytes::from(frame)).with_trailers(async move { Some(Ok(trailers)) });
+        let body =
+            Full::new(self.shared.schema_frame()).with_trailers(async move { Some(Ok(trailers)) });
         let mut response = Response::new(Body::new(body));
         response
             .headers_mut()

@@ -9,16 +9,31 @@ use tracing::Instrument as _;
 use super::call::{Call, capabilities, deferral};
 use super::codec::decode;
 use super::panics::{collect, outcome};
-use super::registry::find;
+use super::registry::{Entry, find};
 use super::{BoxStream, Server};
 use crate::{
-    Diagnostics, InvokeRequest, PlanActionRequest, PlanActionResponse, Progress, Provider,
+    Action, Diagnostics, Dynamic, InvokeRequest, PlanActionRequest, PlanActionResponse, Progress,
+    Provider,
 };
 
 /// How many progress lines may wait to be shown.
 const BUFFER: usize = 16;
 
+/// An action, and its configuration.
+type Prepared<'a, D> = (&'a Entry<dyn Action<D>>, Dynamic);
+
 impl<P: Provider> Server<P> {
+    /// An action by its name, with its configuration.
+    fn action(
+        &self,
+        name: &str,
+        config: Option<&wire::DynamicValue>,
+    ) -> Result<Prepared<'_, P::Data>, Diagnostics> {
+        let entry = find(&self.shared.registry().actions, name, "action")?;
+        let config = decode(config, &entry.compiled().ty, "configuration")?;
+        Ok((entry, config))
+    }
+
     pub(super) async fn plan_action(
         &self,
         call: Call,
@@ -28,17 +43,9 @@ impl<P: Provider> Server<P> {
         let capabilities = capabilities(request.client_capabilities);
         let plan = async {
             call.proceed()?;
-            let entry = find(
-                &self.shared.registry().actions,
-                &request.action_type,
-                "action",
-            )?;
+            let (entry, config) = self.action(&request.action_type, request.config.as_ref())?;
             let request = PlanActionRequest {
-                config: decode(
-                    request.config.as_ref(),
-                    &entry.compiled().ty,
-                    "configuration",
-                )?,
+                config,
                 capabilities,
                 data: self.session.data()?,
                 cancel: call.cancel,
@@ -92,17 +99,9 @@ impl<P: Provider> Server<P> {
         let mut diagnostics = Diagnostics::new();
         let prepared = (|| {
             call.proceed()?;
-            let entry = find(
-                &self.shared.registry().actions,
-                &request.action_type,
-                "action",
-            )?;
+            let (entry, config) = self.action(&request.action_type, request.config.as_ref())?;
             let request = InvokeRequest {
-                config: decode(
-                    request.config.as_ref(),
-                    &entry.compiled().ty,
-                    "configuration",
-                )?,
+                config,
                 data: self.session.data()?,
                 cancel: call.cancel,
             };

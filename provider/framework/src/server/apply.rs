@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Server;
 use super::apply_result::Applied;
-use super::call::Call;
+use super::call::{Call, name_object};
 use super::codec::{decode, decode_identity};
 use super::registry::{Compiled, Entry, find};
 use crate::{
@@ -37,6 +37,7 @@ impl<P: Provider> Server<P> {
             &compiled.ty,
             "planned state",
         )?;
+        name_object(&compiled.schema, &prior);
         let asked = self.asked(call, &request, compiled)?;
         let change = Applied {
             compiled,

@@ -9,7 +9,7 @@ use tonic::{Response, Status};
 use tracing::{Instrument as _, Span};
 
 use super::Server;
-use crate::{ClientCapabilities, Deferred, Diagnostics, Path, Provider};
+use crate::{ClientCapabilities, Deferred, Diagnostics, Dynamic, Path, Provider, Schema};
 
 /// One call in flight.
 pub(crate) struct Call {
@@ -33,6 +33,14 @@ impl Call {
     }
 }
 
+/// Names the object of a call in the log, if it has an `id` that is no secret.
+pub(super) fn name_object(schema: &Schema, state: &Dynamic) {
+    let public = schema.attributes.get("id").is_some_and(|id| !id.sensitive);
+    if public && let Some(id) = state.member("id").and_then(Dynamic::as_str) {
+        Span::current().record("tf_resource_id", id);
+    }
+}
+
 impl<P: Provider> Server<P> {
     /// The span of a call.
     pub(super) fn span(&self, method: &'static str, subject: &str) -> Span {
@@ -41,6 +49,7 @@ impl<P: Provider> Server<P> {
             tf_rpc = method,
             tf_req_id = %super::panics::new_id(),
             tf_resource_type = subject,
+            tf_resource_id = tracing::field::Empty,
             tf_provider_addr = %self.shared.address,
         )
     }

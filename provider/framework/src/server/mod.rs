@@ -57,7 +57,7 @@ use std::pin::Pin;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
-use bytes::Bytes;
+use bytes::{BufMut as _, Bytes, BytesMut};
 use proto_plugin::tfplugin6::{self as wire, provider_server};
 use tokio_stream::Stream;
 use tokio_util::sync::CancellationToken;
@@ -75,7 +75,7 @@ pub(crate) struct Shared<P: Provider> {
     pub provider: P,
     pub address: String,
     registry: OnceLock<Registry<P::Data>>,
-    encoded_schema: OnceLock<Bytes>,
+    schema_frame: OnceLock<Bytes>,
     /// Calls in flight, on any connection.
     pub calls: TaskTracker,
 }
@@ -86,7 +86,7 @@ impl<P: Provider> Shared<P> {
             provider,
             address,
             registry: OnceLock::new(),
-            encoded_schema: OnceLock::new(),
+            schema_frame: OnceLock::new(),
             calls: TaskTracker::new(),
         }
     }
@@ -95,9 +95,9 @@ impl<P: Provider> Shared<P> {
         self.registry.get_or_init(|| Registry::new(&self.provider))
     }
 
-    /// The answer of GetProviderSchema, encoded once.
-    pub fn encoded_schema(&self) -> Bytes {
-        self.encoded_schema
+    /// The answer of GetProviderSchema as gRPC frames it, encoded once: a call takes a reference to it.
+    pub fn schema_frame(&self) -> Bytes {
+        self.schema_frame
             .get_or_init(|| {
                 let response = panics::catch(|| schema::response(&self.provider, self.registry()));
                 let response =
@@ -105,7 +105,14 @@ impl<P: Provider> Shared<P> {
                         diagnostics: errors.to_wire(),
                         ..Default::default()
                     });
-                prost::Message::encode_to_vec(&response).into()
+                let length = prost::Message::encoded_len(&response);
+                let mut frame = BytesMut::with_capacity(5 + length);
+                // Not compressed, and so long.
+                frame.put_u8(0);
+                frame.put_u32(length as u32);
+                prost::Message::encode(&response, &mut frame)
+                    .expect("the frame has room for what was measured");
+                frame.freeze()
             })
             .clone()
     }

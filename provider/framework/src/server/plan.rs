@@ -3,7 +3,7 @@
 use proto_plugin::tfplugin6 as wire;
 
 use super::Server;
-use super::call::{Call, capabilities, deferral};
+use super::call::{Call, capabilities, deferral, name_object};
 use super::codec::{decode, decode_identity, encode, encode_identity};
 use super::panics::catch;
 use super::registry::Compiled;
@@ -23,6 +23,7 @@ impl<P: Provider> Server<P> {
         let (schema, ty) = (&compiled.schema, &compiled.ty);
         let config = decode(request.config.as_ref(), ty, "configuration")?;
         let prior = decode(request.prior_state.as_ref(), ty, "prior state")?;
+        name_object(schema, &prior);
         let mut proposed = decode(request.proposed_new_state.as_ref(), ty, "proposed state")?;
         storable(schema, &mut proposed);
         let prior_identity = decode_identity(request.prior_identity.as_ref(), compiled)?;

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use proto_plugin::tfplugin6 as wire;
 
 use super::Server;
-use super::call::{Call, capabilities, deferral};
+use super::call::{Call, capabilities, deferral, name_object};
 use super::codec::{decode, decode_identity, encode, encode_identity};
 use super::identity::{derived_identity, finish_identity, same_identity};
 use crate::semantics::{Finish, keep_spelling, storable};
@@ -41,6 +41,7 @@ impl<P: Provider> Server<P> {
         call.proceed()?;
         let (entry, compiled, blame) = self.resource(&request.type_name, "read")?;
         let current = decode(request.current_state.as_ref(), &compiled.ty, "state")?;
+        name_object(&compiled.schema, &current);
         let identity = decode_identity(request.current_identity.as_ref(), compiled)?;
         let capabilities = capabilities(request.client_capabilities);
         if self.session.unready.load(Ordering::Acquire) {

@@ -165,6 +165,10 @@ impl Planner<'_> {
             &self.request.prior_state,
             response,
         );
+        // What is still unknown may turn out to be what was applied: then there is no step, and the summary is the prior one.
+        if self.prior.is_some() && !self.request.config.is_wholly_known() {
+            leave_open(response, &["plan_summary", "drift"]);
+        }
         unchanged
     }
 

@@ -81,6 +81,51 @@ async fn a_change_by_hand_is_named_with_its_manager_and_put_back() -> Result {
     Ok(())
 }
 
+/// A revision that somebody else makes inherits the labels of ours, the fingerprint too; it is theirs all the same, and
+/// so is one that goes back to ours.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_release_that_helm_upgraded_is_told_and_put_back() -> Result {
+    let bench = Bench::with_shop(&shop("")).await?;
+    bench.apply().await?;
+    let Some(tools) = bench.tools().await? else {
+        return Ok(());
+    };
+    let chart = harness::repository().join("acceptance-tests/sandbox/charts/suite-shop-1");
+    let chart = chart.display().to_string();
+    let replicas = async || -> Result<Value> {
+        let live = tools.get(&["deployment", "shop", "-n", "shop"]).await?;
+        Ok(live["spec"]["replicas"].clone())
+    };
+    let upgrade = [
+        "upgrade",
+        "shop",
+        &chart,
+        "-n",
+        "shop",
+        "--set",
+        "replicas=3",
+    ];
+    tools.helm(&upgrade).await?;
+    assert_eq!(replicas().await?, 3);
+    for (file, helm) in [
+        ("upgraded", None),
+        ("back", Some(["rollback", "shop", "1", "-n", "shop"])),
+    ] {
+        if let Some(arguments) = helm {
+            tools.helm(&arguments).await?;
+        }
+        let found = drift(&bench, file).await?.to_string();
+        assert!(
+            found.contains("made by another than this provider"),
+            "{found}"
+        );
+        bench.apply_plan(file).await?;
+        assert_eq!(replicas().await?, 1);
+        bench.expect_empty_plan().await?;
+    }
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_ready_any_more_is_told() -> Result {
     let bench = Bench::with_shop(&shop("")).await?;

@@ -76,6 +76,7 @@ impl Releases {
         let mut next = Release::new(id, revision, chart, values, &rendered, info);
         next.labels = basis.map(|b| b.labels.clone()).unwrap_or_default();
         next.labels.extend(options.labels.clone());
+        options.stamp(&mut next);
 
         let mut work = self.work(&writer, way, basis, &next).await?;
         let fresh: Vec<&Object> = work
@@ -144,6 +145,7 @@ impl Releases {
             rollback_revision: revision,
             notes: old.info.notes.clone(),
         };
+        options.stamp(&mut next);
         let writer = self.writer(id, options, cancel);
         let work = self.work(&writer, way, Some(last), &next).await?;
         self.perform(&history, next, work, &writer).await

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::Theirs;
+use super::{Release, Theirs};
 use crate::cluster::Propagation;
 
 /// What an operation waits for.
@@ -74,6 +74,9 @@ pub struct Options {
     pub description: Option<String>,
     /// Labels of the record, besides Helm's own.
     pub labels: BTreeMap<String, String>,
+    /// The name of one more label, which gets the revision's number. A later revision inherits the labels of the one
+    /// before, whoever makes it: only where this one is the record's own number were the labels given with it.
+    pub stamp: Option<String>,
     /// Which values an upgrade starts from.
     pub values: ValuesPolicy,
     /// Leaves `values.schema.json` alone.
@@ -83,6 +86,16 @@ pub struct Options {
     /// A `pending-*` revision is taken over when its process has not shown life for this long. One
     /// of ours shows life every few seconds; one of the helm CLI only by its start.
     pub takeover_after: Duration,
+}
+
+impl Options {
+    pub(super) fn stamp(&self, release: &mut Release) {
+        if let Some(name) = &self.stamp {
+            release
+                .labels
+                .insert(name.clone(), release.revision.to_string());
+        }
+    }
 }
 
 impl Default for Options {
@@ -102,6 +115,7 @@ impl Default for Options {
             history_max: 10,
             description: None,
             labels: BTreeMap::new(),
+            stamp: None,
             values: ValuesPolicy::default(),
             skip_schema: false,
             sub_notes: false,

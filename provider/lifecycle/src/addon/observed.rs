@@ -13,7 +13,7 @@ pub enum ReleaseSeen {
     Present {
         /// Version of its chart.
         version: String,
-        /// The fingerprint that was recorded with it; empty when somebody else installed it.
+        /// The fingerprint that was recorded with its newest revision; empty when somebody else made that.
         fingerprint: String,
         /// What manages it, as recorded; empty when somebody else installed it.
         owner: String,

@@ -38,7 +38,11 @@ pub fn deviations(desired: &DesiredAddon, observed: &ObservedAddon) -> Vec<Devia
                 found.push(Deviation::new(
                     release(),
                     DeviationKind::Outdated,
-                    "other values",
+                    if fingerprint.is_empty() {
+                        "its newest revision was made by another than this provider"
+                    } else {
+                        "other values"
+                    },
                 ));
             }
             for (object, how) in changed {

@@ -20,6 +20,8 @@ use crate::ports::{Deployment, Kubernetes as _, Look};
 
 /// The label of a release's record that tells an outdated one.
 const FINGERPRINT: &str = "managedk8s-fingerprint";
+/// The revision that the fingerprint was given with: helm hands labels on to the revisions that it makes.
+const REVISION: &str = "managedk8s-revision";
 /// The time that hooks get when nothing is waited for.
 const HOOKS: Duration = Duration::from_mins(5);
 
@@ -66,7 +68,11 @@ impl KubernetesDoor {
         let label = |key: &str| release.labels.get(key).cloned().unwrap_or_default();
         Ok(ReleaseSeen::Present {
             version: release.chart.metadata.version.clone(),
-            fingerprint: label(FINGERPRINT),
+            fingerprint: if label(REVISION) == release.revision.to_string() {
+                label(FINGERPRINT)
+            } else {
+                String::new()
+            },
             owner: label(OWNER),
             app_version: release.chart.metadata.app_version.clone(),
             deployed,
@@ -220,6 +226,7 @@ fn options(addon: &DesiredAddon, how: Deployment) -> Options {
             (FINGERPRINT.to_owned(), addon.fingerprint()),
             (OWNER.to_owned(), addon.owner.clone()),
         ]),
+        stamp: Some(REVISION.to_owned()),
         ..Options::default()
     }
 }

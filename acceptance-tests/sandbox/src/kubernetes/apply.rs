@@ -169,13 +169,13 @@ fn prune(merged: &mut Value, previous: &Fields, wanted: &Fields, entries: &[Entr
             .iter()
             .enumerate()
             .any(|(index, entry)| index != mine && holds(&entry.fields, &path));
-        if !wanted.contains(&path) && !shared {
+        if !holds(wanted, &path) && !shared {
             fields::take(merged, &path);
         }
     }
 }
 
-/// True when the set has the path, or for a list item anything of it.
+/// True when the set has the path or something below it.
 fn holds(set: &Fields, path: &[String]) -> bool {
     let mut at = set;
     for edge in path {
@@ -184,7 +184,7 @@ fn holds(set: &Fields, path: &[String]) -> bool {
             None => return false,
         }
     }
-    at.own || path.last().is_some_and(|edge| edge.starts_with("k:"))
+    true
 }
 
 fn conflict(causes: &[(String, String)]) -> Status {
@@ -415,6 +415,27 @@ mod tests {
         assert_eq!(won["data"]["a"], "1");
         let managers = won["metadata"]["managedFields"].as_array().map(Vec::len);
         assert_eq!(managers, Some(1));
+    }
+
+    #[test]
+    fn a_map_that_an_update_made_stays_while_something_is_in_it() {
+        let mut made = map(json!({ "a": "1", "b": "2" }));
+        track_update(&shapes(), None, &mut made, &writer("helm"));
+        let entries = &mut made["metadata"]["managedFields"];
+        assert_eq!(
+            entries[0]["fieldsV1"]["f:data"],
+            json!({ ".": {}, "f:a": {}, "f:b": {} })
+        );
+        // As helm does it when it moves from updates to applies.
+        entries[0]["operation"] = json!("Apply");
+        let next = apply(
+            &shapes(),
+            Some(&made),
+            &map(json!({ "a": "1" })),
+            &writer("helm"),
+        )
+        .expect("all fields are ours");
+        assert_eq!(next["data"], json!({ "a": "1" }));
     }
 
     #[test]

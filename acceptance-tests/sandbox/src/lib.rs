@@ -18,6 +18,7 @@ mod talos;
 mod world;
 mod yaml;
 
+pub use charts::{CHARTS_PASSWORD, CHARTS_USER};
 pub use config::{
     Behaviour, CLIENT_ID, CLIENT_SECRET, Config, Delays, KubernetesKind, Profile, Tenant,
 };

@@ -306,7 +306,7 @@ async fn mistakes_are_told_at_their_attribute() -> Result {
             "the chart refuses these values",
         ),
         (
-            "  set = [{ name = \"a[b\", value = \"x\" }]",
+            "  set = [{ name = \"a[-1]\", value = \"x\" }]",
             "set cannot be read",
         ),
         ("  post_render = [{ patch = { data = {} } }]", "not a patch"),
@@ -327,6 +327,11 @@ async fn mistakes_are_told_at_their_attribute() -> Result {
             "definitions that are not installed",
         ),
         ("  timeouts = { create = \"soon\" }", "timeouts"),
+        (
+            "  timeouts = { update = \"0s\" }",
+            "no time for an operation",
+        ),
+        ("  verify = true", "no keys to verify the chart with"),
         ("  pod_security = \"lax\"", "pod_security"),
     ] {
         bench.set_shop(&shop(attributes))?;

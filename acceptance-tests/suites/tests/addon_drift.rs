@@ -63,6 +63,60 @@ async fn a_change_by_hand_is_named_with_its_manager_and_put_back() -> Result {
     scale("kubectl-edit", 2).await?;
     bench.expect_empty_plan().await?;
 
+    // An upgrade leaves both alone, though the chart says otherwise, and its plan says so.
+    let ignore = "  drift_detection = { ignore = [{ group = \"apps\", kind = \"Deployment\", name = \"shop\", namespace = \"shop\", fields = [\"/spec/replicas\"] }] }";
+    let replicas = async || -> Result<Value> {
+        let live = tools.get(&["deployment", "shop", "-n", "shop"]).await?;
+        Ok(live["spec"]["replicas"].clone())
+    };
+    bench.set_shop(&shop(&format!(
+        "{ignore}\n  values = {{ replicas = 3, message = \"a\" }}"
+    )))?;
+    let change = bench.planned("left", SHOP).await?;
+    assert_eq!(
+        change["after"]["changes"]["Deployment/shop/shop"],
+        "~ .spec.replicas: 1 -> 3 (ignored: it stays as it is)"
+    );
+    bench.apply_plan("left").await?;
+    assert_eq!(replicas().await?, 2);
+    bench.expect_empty_plan().await?;
+    scale("keda-operator", 4).await?;
+    bench.set_shop(&shop("  values = { replicas = 3, message = \"b\" }"))?;
+    bench.apply().await?;
+    assert_eq!(replicas().await?, 4, "it is the autoscaler's");
+    bench.expect_empty_plan().await?;
+    scale("kubectl-edit", 2).await?;
+
+    // What is taken from others without having been told before is told with their names.
+    let annotate = "{\"metadata\":{\"annotations\":{\"team\":\"red\"}}}";
+    tools
+        .kubectl(&[
+            "patch",
+            "service",
+            "shop",
+            "-n",
+            "shop",
+            "-p",
+            annotate,
+            "--field-manager=kubectl-annotate",
+        ])
+        .await?;
+    bench.set_shop(&shop(
+        "  post_render = [{ target = { kind = \"Service\" }, patch = { metadata = { annotations = { team = \"blue\" } } } }]",
+    ))?;
+    let told = bench.apply().await?.words();
+    assert!(
+        told.contains("took fields over from others")
+            && told.contains(".metadata.annotations.team from \"kubectl-annotate\""),
+        "{told}"
+    );
+    assert!(
+        !told.contains("taken over .spec.replicas"),
+        "the plan has told that: {told}"
+    );
+    assert_eq!(replicas().await?, 1);
+    bench.expect_empty_plan().await?;
+
     // Told, and not put back.
     bench.set_shop(&shop("  drift_detection = { repair = false }"))?;
     bench.apply().await?;

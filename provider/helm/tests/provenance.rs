@@ -487,7 +487,7 @@ async fn a_repository_serves_signatures_beside_its_archives() {
             .as_ref()
             .expect("it is verified")
             .signed_by,
-        [signer.clone()]
+        std::slice::from_ref(&signer)
     );
 
     // What is pinned is in the cache with its signature: nobody is asked.

@@ -1,13 +1,19 @@
-//! Chart repositories over HTTP and a minimal OCI registry, made from folders.
+//! Chart repositories over HTTP and a small OCI registry, made from folders, and from what is uploaded: a `PUT` of a file, a
+//! push of an image. Asked directly and not as a mirror, everything below `private/` wants a password, and what is below
+//! `strangers/` refuses whoever sends one.
 
+mod access;
 mod pack;
+mod registry;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
+use http::Method;
 use serde_json::json;
 use tokio::net::TcpListener;
 
+pub use access::{CHARTS_PASSWORD, CHARTS_USER};
 pub use pack::Repository;
 
 use crate::gate::{Admission, Call, Surface};
@@ -17,19 +23,19 @@ use crate::world::World;
 /// Serves the charts until the world ends.
 pub async fn serve(world: Arc<World>, repository: Repository, listener: TcpListener) {
     let stop = world.stop.clone();
-    let repository = Arc::new(repository);
+    let repository = Arc::new(Mutex::new(repository));
     crate::http::serve(listener, None, stop, move |request| {
         answer(Arc::clone(&world), Arc::clone(&repository), request)
     })
     .await;
 }
 
-async fn answer(world: Arc<World>, repository: Arc<Repository>, request: Request) -> Answer {
+async fn answer(world: Arc<World>, repository: Arc<Mutex<Repository>>, request: Request) -> Answer {
     let call = Call {
         surface: Surface::Charts,
         method: request.method.to_string(),
         path: request.path.clone(),
-        write: false,
+        write: !matches!(request.method, Method::GET | Method::HEAD),
         operation: None,
         target: None,
     };
@@ -43,29 +49,21 @@ async fn answer(world: Arc<World>, repository: Arc<Repository>, request: Request
     if !world.gate.worked(&ticket).await {
         return Err(Cut);
     }
+    if let Some(refusal) = access::check(&request) {
+        return Ok(refusal);
+    }
+    let mut repository = repository.lock().unwrap_or_else(PoisonError::into_inner);
     let segments = request.segments();
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
-    let found = match segments.as_slice() {
-        ["v2"] => Some(("application/json", Bytes::from_static(b"{}"))),
-        ["v2", name @ .., "tags", "list"] => repository.tags(&name.join("/")),
-        ["v2", name @ .., "manifests", reference] => {
-            return Ok(match repository.manifest(&name.join("/"), reference) {
-                Some((digest, bytes)) => {
-                    let mut reply =
-                        crate::http::raw(200, "application/vnd.oci.image.manifest.v1+json", bytes);
-                    if let Ok(value) = digest.parse() {
-                        reply.headers_mut().insert("Docker-Content-Digest", value);
-                    }
-                    reply
-                }
-                None => missing("MANIFEST_UNKNOWN"),
-            });
-        }
-        ["v2", _name @ .., "blobs", digest] => repository.blob(digest),
-        ["v2", ..] => return Ok(missing("NAME_UNKNOWN")),
-        path => repository.file(&path.join("/")),
-    };
-    Ok(match found {
+    if let ["v2", rest @ ..] = segments.as_slice() {
+        return Ok(registry::answer(&mut repository, &request, rest));
+    }
+    let path = segments.join("/");
+    if request.method == Method::PUT {
+        repository.put_file(&path, request.body);
+        return Ok(crate::http::empty(201));
+    }
+    Ok(match repository.file(&path) {
         Some((kind, bytes)) => crate::http::raw(200, kind, bytes),
         None => crate::http::raw(
             404,

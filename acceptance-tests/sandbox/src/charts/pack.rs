@@ -127,7 +127,24 @@ impl Repository {
             .insert(version.replace('+', "_"), digest);
     }
 
-    fn add_blob(&mut self, bytes: &Bytes) -> String {
+    /// Keeps a file that was uploaded.
+    pub fn put_file(&mut self, path: &str, bytes: Bytes) {
+        self.files
+            .insert(path.to_owned(), ("application/octet-stream", bytes));
+    }
+
+    /// Keeps a manifest that was pushed, under its digest and its tag; answers the digest.
+    pub fn put_manifest(&mut self, name: &str, reference: &str, bytes: &Bytes) -> String {
+        let digest = self.add_blob(bytes);
+        self.names
+            .entry(name.to_owned())
+            .or_default()
+            .insert(reference.to_owned(), digest.clone());
+        digest
+    }
+
+    /// Keeps a blob; answers its digest.
+    pub fn add_blob(&mut self, bytes: &Bytes) -> String {
         let digest = format!("sha256:{}", hex::encode(Sha256::digest(bytes)));
         self.blobs.insert(digest.clone(), bytes.clone());
         digest

@@ -29,10 +29,10 @@ impl Part {
             (Self::Name(name), Step::Field(field)) => name == field,
             (Self::Index(index), Step::Element(position, _)) => index == position,
             // A pointer does not say whether a number is a place or a name.
-            (Self::Index(index), Step::Field(field)) => index.to_string() == *field,
+            (Self::Index(index), Step::Field(field)) => field.parse() == Ok(*index),
             (Self::Key(key, wanted), Step::Element(_, element)) => match element.get(key) {
                 Some(Value::String(text)) => text == wanted,
-                Some(other) => other.to_string() == *wanted,
+                Some(other) => wanted.parse::<Value>().is_ok_and(|wanted| wanted == *other),
                 None => false,
             },
             (Self::Any, Step::Element(..)) => true,

@@ -15,14 +15,16 @@ use lifecycle::addon::{PatchRule, ReleaseOptions, post_render};
 
 use transport::chain;
 
-/// Objects that state lists by digest; a chart with more is told as a whole.
-const OBJECTS: usize = 160;
+/// Characters of the objects that state lists by digest, and what one has beside key and digest; of a chart with more the
+/// rest is told as a whole. An instance is to stay below 20 kB (design law 8), and a third of that is the handle's.
+const OBJECTS: usize = 6500;
+const BESIDE: usize = 7;
 /// Objects, leaves of one and characters of a value that a plan shows.
 const SHOWN: usize = 60;
 const LEAVES: usize = 12;
 const WIDTH: usize = 120;
 /// Characters of all changes: they are state until the next refresh.
-const TEXT: usize = 7000;
+const TEXT: usize = 4500;
 /// The key of what is left out.
 const MORE: &str = "...";
 
@@ -157,16 +159,24 @@ fn compare(after: &Preview, before: Before, theirs: &Theirs) -> Effects {
 
 /// Keeps state small: a chart of very many objects is told as a whole.
 fn short(digests: BTreeMap<String, (String, bool)>) -> BTreeMap<String, (String, bool)> {
-    if digests.len() <= OBJECTS {
+    let size = |key: &str, digest: &str| key.len() + digest.len() + BESIDE;
+    let all: usize = digests
+        .iter()
+        .map(|(key, (digest, _))| size(key, digest))
+        .sum();
+    if all <= OBJECTS {
         return digests;
     }
-    let more = digests.len() - OBJECTS;
     let mut kept = BTreeMap::new();
     let (mut rest, mut certain) = (String::new(), true);
-    for (position, (key, (digest, sure))) in digests.into_iter().enumerate() {
-        if position < OBJECTS {
+    let (mut length, mut more) = (0, 0);
+    for (key, (digest, sure)) in digests {
+        length += size(&key, &digest);
+        if length <= OBJECTS {
             kept.insert(key, (digest, sure));
         } else {
+            more += 1;
+            rest.push_str(&key);
             rest.push_str(&digest);
             certain &= sure;
         }
@@ -563,6 +573,30 @@ mod tests {
         assert_eq!(changes["ConfigMap/shop/extra"], "removed");
         assert_eq!(changes["Deployment/shop/web"], "changed");
         assert_eq!(found.notes, ["the chart is gone"]);
+    }
+
+    #[test]
+    fn many_objects_are_told_in_few_characters() {
+        let digest = || ("0123456789abcdef".to_owned(), true);
+        let many = |name: &str| -> BTreeMap<String, (String, bool)> {
+            (0..400)
+                .map(|i| (format!("ConfigMap/shop/{name}-{i:03}"), digest()))
+                .collect()
+        };
+        let one = short(many("configuration-with-a-long-name"));
+        let length: usize = one
+            .iter()
+            .map(|(key, (digest, _))| key.len() + digest.len() + BESIDE)
+            .sum();
+        assert!(length < OBJECTS + 100, "{length}");
+        assert!(one[MORE].0.contains(" more objects, "), "{:?}", one[MORE]);
+        // Which ones they are is part of what is told.
+        let mut other = many("configuration-with-a-long-name");
+        let last = other.pop_last().expect("one");
+        other.insert(format!("{}x", last.0), last.1);
+        assert_ne!(short(other)[MORE], one[MORE]);
+        let few: BTreeMap<_, _> = many("few").into_iter().take(100).collect();
+        assert_eq!(short(few.clone()), few);
     }
 
     #[test]

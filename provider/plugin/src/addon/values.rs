@@ -356,7 +356,7 @@ mod tests {
         let problem = secret.err().expect("a list");
         assert_eq!(problem.path.to_string(), "values_wo[1]");
         assert!(!problem.detail().contains("hunter2"));
-        let set = vec![line("a[b", "hunter2", "")];
+        let set = vec![line("a[-1]", "hunter2", "")];
         let problem = merged(&Dynamic::Null, set.clone()).err().expect("no index");
         assert_eq!(problem.path.to_string(), "set[0]");
         let secret = merge(

@@ -32,7 +32,7 @@ resource "managedk8s_addon" "shop" {
     keep    = false # they go with the add-on, and every object of their kinds with them
   }
 
-  # The autoscaler's field is nobody's drift; everything else that others change is put back.
+  # The autoscaler's field is nobody's drift, and an upgrade leaves it; everything else that others change is put back.
   drift_detection = {
     ignore = [{ kind = "Deployment", fields = [".spec.replicas"] }]
   }

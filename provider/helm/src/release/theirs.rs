@@ -90,15 +90,18 @@ impl Theirs {
         })
     }
 
-    /// Whether a field is left alone, by where it is or by who owns it.
+    /// Whether a difference in a field is no drift.
     pub(super) fn field(&self, object: &ObjectRef, path: &[Step<'_>], manager: &str) -> bool {
+        self.object(object) || self.left(object, path, manager)
+    }
+
+    /// Whether a field is left alone, by where it is or by who owns it.
+    fn left(&self, object: &ObjectRef, path: &[Step<'_>], manager: &str) -> bool {
         let program = manager.split('/').next().unwrap_or_default();
         CONTROLLERS.contains(&program)
             || self.managers.iter().any(|own| own == program)
             || self.ignored.iter().any(|rule| {
-                rule.names(object)
-                    && (rule.fields.is_empty()
-                        || rule.fields.iter().any(|field| field.covers(path)))
+                rule.names(object) && rule.fields.iter().any(|field| field.covers(path))
             })
     }
 
@@ -166,7 +169,7 @@ impl View<'_> {
         let here = [path, &[Step::Field(key)]].concat();
         let Some(live) = live else {
             // Somebody took it out.
-            return !self.theirs.field(self.object, &here, "");
+            return !self.theirs.left(self.object, &here, "");
         };
         if same(ours, live) {
             return true;
@@ -184,7 +187,7 @@ impl View<'_> {
             return true;
         }
         let owner = owner(self.root, &here);
-        if !self.theirs.field(self.object, &here, &owner) {
+        if !self.theirs.left(self.object, &here, &owner) {
             return true;
         }
         if owner.is_empty() {
@@ -261,7 +264,11 @@ mod tests {
             assert_eq!(found, expected, "{field} {manager}");
         }
         assert!(!theirs.object(&web()));
-        assert!(ignoring(&[]).object(&web()));
+        // An object as a whole is not compared, and written all the same.
+        let whole = ignoring(&[]);
+        assert!(whole.object(&web()) && whole.field(&web(), &spec("a"), "kubectl"));
+        let (ours, live) = (json!({"spec": {"a": 1}}), json!({"spec": {"a": 2}}));
+        assert_eq!(whole.leave(&web(), &ours, &live), None);
     }
 
     #[test]

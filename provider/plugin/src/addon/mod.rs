@@ -1,6 +1,7 @@
 //! `managedk8s_addon`: one release, of the catalogue or of any chart.
 
 mod effects;
+mod imported;
 mod model;
 mod patches;
 mod plan;

@@ -10,19 +10,19 @@ use framework::{
     ValidateConfigRequest, Value, async_trait,
 };
 use helm::release::Note;
-use lifecycle::addon::{ChartSource, DesiredAddon, OWNER_ADDON};
+use lifecycle::addon::{ChartSource, DesiredAddon};
 use lifecycle::run::{AddonOutcome, AddonRead};
 use lifecycle::{ChartAccess, FetchedChart};
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 use transport::{CancellationToken, chain};
 
 use super::effects::{Before, effects, settled};
-use super::model::RECORD;
+use super::imported::installed;
 use super::{AddonModel, TYPE_NAME, plan, schema};
 use crate::attributes::approval;
 use crate::clients::Data;
 use crate::deadline::within;
-use crate::handle::{Handle, KnownFacts};
+use crate::handle::KnownFacts;
 use crate::import;
 use crate::member::{Member, end_create, end_read, end_update, incomplete};
 use crate::problems::{diagnostic, error, warning};
@@ -36,11 +36,11 @@ const USUAL_LIMIT: Duration = Duration::from_mins(15);
 const SLACK: Duration = Duration::from_mins(2);
 
 /// What an import takes.
-const ID_FORM: &str = "<identifier>/<birth>/<namespace>/<name>";
+pub const ID_FORM: &str = "<identifier>/<birth>/<namespace>/<name>";
 
 /// What a call works on.
-struct Job {
-    member: Member<DesiredAddon>,
+pub struct Job {
+    pub member: Member<DesiredAddon>,
     facts: KnownFacts,
     model: AddonModel,
 }
@@ -57,7 +57,11 @@ fn told(problem: &product::Problem) -> Diagnostics {
 
 impl Job {
     /// From a plan or a state whose configuration is wholly known.
-    fn new(value: &Dynamic) -> Result<Self, Diagnostics> {
+    ///
+    /// # Errors
+    ///
+    /// What is no add-on, or not wholly known.
+    pub fn new(value: &Dynamic) -> Result<Self, Diagnostics> {
         let model: AddonModel = value.get()?;
         let facts =
             KnownFacts::read(&model.cluster, &mut Diagnostics::new()).ok_or_else(incomplete)?;
@@ -232,6 +236,20 @@ impl Job {
     }
 }
 
+/// Installs or upgrades: a create or an update from its plan on.
+async fn carry_out(
+    plan: &Dynamic,
+    config: &Dynamic,
+    operation: &str,
+    data: &Data,
+    cancel: &CancellationToken,
+) -> Result<(Job, Inputs, AddonOutcome), Diagnostics> {
+    let mut job = Job::of_plan(plan, config)?;
+    let inputs = job.inputs(data, cancel).await?;
+    let outcome = job.apply(data, plan, &inputs, operation, cancel).await?;
+    Ok((job, inputs, outcome))
+}
+
 /// Drift that nobody repairs: a plan without a change would not show it.
 fn only_told(job: &Job, drift: &lifecycle::Drift) -> product::Problem {
     let lines: Vec<String> = drift
@@ -334,22 +352,13 @@ impl Resource<Data> for Addon {
     }
 
     async fn create(&self, request: CreateRequest<Data>, response: &mut CreateResponse) -> Outcome {
-        let mut job = Job::of_plan(&request.plan, &request.config)?;
-        let inputs = job.inputs(&request.data, &request.cancel).await?;
-        let outcome = job
-            .apply(
-                &request.data,
-                &request.plan,
-                &inputs,
-                "create",
-                &request.cancel,
-            )
-            .await?;
+        let (data, cancel) = (&request.data, &request.cancel);
+        let (job, inputs, outcome) =
+            carry_out(&request.plan, &request.config, "create", data, cancel).await?;
         response.diagnostics.extend(news(&job, &outcome));
         let mut state = job.state(&request.plan, &outcome, &inputs.chart);
         if outcome.error.is_none() {
-            job.settle(&mut state, None, &inputs, &request.data, &request.cancel)
-                .await;
+            job.settle(&mut state, None, &inputs, data, cancel).await;
         }
         end_create(outcome.error.as_ref(), job.identity(), || state, response)
     }
@@ -392,23 +401,14 @@ impl Resource<Data> for Addon {
     }
 
     async fn update(&self, request: UpdateRequest<Data>, response: &mut UpdateResponse) -> Outcome {
-        let mut job = Job::of_plan(&request.plan, &request.config)?;
-        let inputs = job.inputs(&request.data, &request.cancel).await?;
-        let outcome = job
-            .apply(
-                &request.data,
-                &request.plan,
-                &inputs,
-                "update",
-                &request.cancel,
-            )
-            .await?;
+        let (data, cancel) = (&request.data, &request.cancel);
+        let (job, inputs, outcome) =
+            carry_out(&request.plan, &request.config, "update", data, cancel).await?;
         response.diagnostics.extend(news(&job, &outcome));
         let mut done = job.state(&request.plan, &outcome, &inputs.chart);
         if outcome.error.is_none() {
             let prior = Some(&request.prior_state);
-            job.settle(&mut done, prior, &inputs, &request.data, &request.cancel)
-                .await;
+            job.settle(&mut done, prior, &inputs, data, cancel).await;
         }
         let stopped = || {
             let mut state = request.prior_state.clone();
@@ -474,148 +474,5 @@ impl Resource<Data> for Addon {
         ]));
         response.state = Some(Dynamic::object([("id", Dynamic::string(id.clone()))]));
         Ok(())
-    }
-}
-
-/// The state of an imported add-on: from what its last apply recorded. Of a component of the catalogue without a record, the
-/// one that the catalogue describes, at the version of its release.
-async fn installed(
-    state: &Dynamic,
-    data: &Data,
-    cancel: &CancellationToken,
-) -> Result<Option<Dynamic>, Diagnostics> {
-    let id = import::text(state, "id").to_owned();
-    let (cluster, [namespace, name]) = import::parse(&id, ID_FORM)?;
-    let handle = import::handle(&cluster, data, cancel).await?;
-    let known = Handle::read(&handle)?;
-    let engine = data.engine_for(&known, cancel).await?;
-    let inside = known.cluster()?;
-    let recorded = engine
-        .recorded_addon(&inside, namespace, name, cancel)
-        .await
-        .map_err(error)?;
-    let has_record = recorded.is_some();
-    let inputs = match recorded {
-        Some(inputs) => inputs,
-        None => unrecorded(namespace, name)?,
-    };
-    let mut state = from_record(&inputs, handle)?;
-    state.set_at(&Path::of("id"), Dynamic::string(id.clone()));
-    let job = Job::new(&state)?;
-    let (cluster, desired) = (&job.member.cluster, &job.member.desired);
-    let read = engine.read_addon(cluster, desired, cancel).await;
-    let facts = match read.map_err(error)? {
-        AddonRead::Unreachable(problem) => {
-            let mut problem = *problem;
-            problem.severity = product::Severity::Error;
-            return Err(Diagnostics::from(diagnostic(&problem)));
-        }
-        AddonRead::Seen { facts, .. } => facts,
-    };
-    if facts.version.is_empty() {
-        return Ok(None);
-    }
-    if !facts.owner.is_empty() && facts.owner != OWNER_ADDON {
-        return Err(Diagnostics::one_error(
-            "something else manages this release",
-            format!(
-                "Seen: {namespace}/{name} belongs to {:?}\nAllowed: a release of an add-on, or one that nothing manages\n\
-                 Remove the import.",
-                facts.owner
-            ),
-        ));
-    }
-    if !has_record {
-        state.set_at(&Path::of("version"), Dynamic::string(facts.version));
-    }
-    state.set_at(&Path::of("fingerprint"), Dynamic::string(facts.fingerprint));
-    state.set_at(&Path::of("app_version"), Dynamic::string(facts.app_version));
-    Ok(Some(state))
-}
-
-/// What a component of the catalogue would have recorded.
-fn unrecorded(namespace: &str, name: &str) -> Result<Json, Diagnostics> {
-    let Some(component) = product::catalogue::component(name) else {
-        return Err(Diagnostics::one_error(
-            "nothing is recorded of this release",
-            format!(
-                "Seen: {namespace}/{name}, without inputs that an add-on recorded\nAllowed: a release of an add-on, or a \
-                 component of the catalogue\nWrite the resource without an import: its first apply takes a release over that \
-                 nothing manages."
-            ),
-        ));
-    };
-    let mut attributes = json!({
-        "name": name,
-        "namespace": namespace,
-        "version": component.version,
-    });
-    for (member, attribute) in schema::schema().members().iter() {
-        if let Some(default) = attribute.default_value() {
-            let text = framework::wire::to_json(default);
-            attributes[member] = serde_json::from_str(&text).unwrap_or_default();
-        }
-    }
-    Ok(json!({ "schema": RECORD, "chart_digest": "", "attributes": attributes }))
-}
-
-fn from_record(inputs: &Json, handle: Dynamic) -> Result<Dynamic, Diagnostics> {
-    let unreadable = |why: String| {
-        Diagnostics::one_error(
-            "the recorded inputs cannot be read",
-            format!(
-                "Seen: {why}\nWrite the resource without an import, with the provider version that applied it last."
-            ),
-        )
-    };
-    if inputs["schema"] != RECORD {
-        return Err(unreadable(format!("form {}", inputs["schema"])));
-    }
-    let ty = schema::schema().object_type();
-    let text = inputs["attributes"].to_string();
-    let mut state = framework::wire::from_json(text.as_bytes(), &ty)
-        .map_err(|error| unreadable(chain(&error)))?;
-    state.set_at(&Path::of("cluster"), handle);
-    match inputs["chart_digest"].as_str() {
-        Some("") | None => {}
-        Some(digest) => {
-            state.set_at(&Path::of("chart_digest"), Dynamic::string(digest));
-        }
-    }
-    state.set_at(&Path::of("drift"), Dynamic::map::<String>([]));
-    Ok(state)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// What is recorded reads back as the same state: nothing may change by an import.
-    #[test]
-    fn a_record_reads_back() {
-        let ty = schema::schema().object_type();
-        let text = json!({
-            "name": "web", "namespace": "shop", "chart": "web", "repository": "https://charts.example.org", "version": "1.0.0",
-            "values": {"type": ["object", {"n": "number", "list": ["tuple", ["string", "bool"]]}], "value": {"n": 1.5, "list": ["a", true]}},
-            "set": [{"name": "a", "value": "b", "type": null}],
-            "crds": {"install": null, "upgrade": false, "keep": null},
-            "wait": true, "max_history": 3,
-        });
-        let state = framework::wire::from_json(text.to_string().as_bytes(), &ty).expect("a state");
-        let model: AddonModel = state.get().expect("a model");
-        let back = from_record(&model.inputs("ab"), Dynamic::Null).expect("a record");
-        let again: AddonModel = back.get().expect("a model");
-        assert_eq!(again.inputs("ab"), model.inputs("ab"));
-        assert_eq!(back.member("values"), state.member("values"));
-        assert_eq!(back.member("chart_digest"), Some(&Dynamic::string("ab")));
-    }
-
-    #[test]
-    fn components_are_described_without_a_record() {
-        let inputs = unrecorded("metallb-system", "metallb").expect("in the catalogue");
-        let state = from_record(&inputs, Dynamic::Null).expect("a record");
-        assert_eq!(state.member("wait"), Some(&Dynamic::Bool(true)));
-        assert_eq!(state.member("atomic"), Some(&Dynamic::Bool(false)));
-        assert!(unrecorded("shop", "web").is_err());
     }
 }

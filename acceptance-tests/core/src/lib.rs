@@ -19,6 +19,7 @@
 //! # }
 //! ```
 
+mod connection;
 mod error;
 mod process;
 mod propose;
@@ -27,10 +28,9 @@ mod schema;
 mod session;
 mod value;
 
+pub use connection::{Identity, TlsVersion, connect, connect_with};
 pub use error::{Diagnostic, Error};
-pub use process::{
-    Handshake, Identity, Launch, MAGIC_COOKIE, Process, TlsVersion, connect, connect_with,
-};
+pub use process::{Handshake, Launch, MAGIC_COOKIE, Process};
 pub use rules::{apply_problems, plan_problems};
 pub use schema::{Attribute, Block, Nesting, Schema};
 pub use session::{Action, Applied, Core, Era, Found, Instance, Invoked, Plan, Query, Schemas};

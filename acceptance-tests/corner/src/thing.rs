@@ -1,15 +1,17 @@
 //! A managed resource with an attribute of every kind.
 
+mod schema;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use framework::{
-    Attribute, CancellationToken, Change, CreateRequest, CreateResponse, Deferred, DeleteRequest,
+    CancellationToken, Change, CreateRequest, CreateResponse, Deferred, DeleteRequest,
     DeleteResponse, Diagnostics, Dynamic, FromValue, IdentitySchema, ImportRequest, ImportResponse,
     ModifyPlanRequest, ModifyPlanResponse, MoveStateRequest, MoveStateResponse, Number, Outcome,
     Path, ReadRequest, ReadResponse, Resource, Schema, ToValue, Type, UpdateRequest,
     UpdateResponse, UpgradeIdentityRequest, UpgradeStateRequest, UpgradeStateResponse, Value,
-    async_trait, validators,
+    async_trait,
 };
 
 use crate::store::Store;
@@ -52,24 +54,6 @@ struct Inner {
 struct Plain {
     key: Value<String>,
     value: Value<String>,
-}
-
-fn inner() -> [(&'static str, Attribute); 3] {
-    [
-        ("key", Attribute::string("A key.").required()),
-        (
-            "default",
-            Attribute::number("Has a default.")
-                .default(7)
-                .validate(validators::int_between(0, 99)),
-        ),
-        (
-            "computed",
-            Attribute::string("Chosen by the provider.")
-                .computed()
-                .keep_known(),
-        ),
-    ]
 }
 
 /// What apply chooses for what the plan left open.
@@ -124,85 +108,7 @@ impl Resource<Store> for Thing {
     }
 
     fn schema(&self) -> Schema {
-        Schema::new("An attribute of every kind.")
-            .version(2)
-            .attributes([
-                ("id", Attribute::string("Its id.").computed().keep_known()),
-                (
-                    "name",
-                    Attribute::string("Its name.")
-                        .required()
-                        .replace_on_change(),
-                ),
-                ("content", Attribute::string("What is stored.").optional()),
-                (
-                    "behaviour",
-                    Attribute::string("How to misbehave.").optional(),
-                ),
-                (
-                    "size",
-                    Attribute::number("A size.")
-                        .default(3)
-                        .validate(validators::int_between(1, 9)),
-                ),
-                ("ratio", Attribute::number("Any number.").optional()),
-                ("enabled", Attribute::bool("A flag.").default(true)),
-                ("tags", Attribute::set(Type::String, "A set.").optional()),
-                ("labels", Attribute::map(Type::String, "A map.").optional()),
-                (
-                    "anything",
-                    Attribute::any("A value of any type.").optional(),
-                ),
-                (
-                    "secret",
-                    Attribute::string("Hidden.").optional().sensitive(),
-                ),
-                (
-                    "secret_wo",
-                    Attribute::string("Never stored.").optional().write_only(),
-                ),
-                (
-                    "secret_wo_version",
-                    Attribute::number("Its version.").optional(),
-                ),
-                (
-                    "single",
-                    Attribute::single(inner(), "One object.").optional(),
-                ),
-                (
-                    "list",
-                    Attribute::list_of(inner(), "A list of objects.").optional(),
-                ),
-                (
-                    "map",
-                    Attribute::map_of(inner(), "A map of objects.").optional(),
-                ),
-                (
-                    "set",
-                    Attribute::set_of(
-                        [
-                            ("key", Attribute::string("A key.").required()),
-                            ("value", Attribute::string("A value.").default("v")),
-                        ],
-                        "A set of objects.",
-                    )
-                    .optional(),
-                ),
-                (
-                    "spelled",
-                    Attribute::string("Equal whatever its case.")
-                        .optional()
-                        .same_if(|a, b| {
-                            let lower = |v: &Dynamic| v.as_str().map(str::to_lowercase);
-                            lower(a) == lower(b)
-                        }),
-                ),
-                (
-                    "protected",
-                    Attribute::bool("Refuses to be destroyed.").optional(),
-                ),
-                ("revision", Attribute::number("Counts updates.").computed()),
-            ])
+        schema::schema()
     }
 
     fn identity_schema(&self) -> Option<IdentitySchema> {
@@ -229,6 +135,9 @@ impl Resource<Store> for Thing {
         }
         let name: Value<String> = request.config.get_at(&Path::of("name"))?;
         response.planned_private.set("planned", &true);
+        if request.planned_private.get("planned") == Some(true) {
+            response.planned_private.set("approved", &true);
+        }
         response.planned_identity = Some(Dynamic::object([("name", name.to_value())]));
         let behaviour: Value<String> = request.config.get_at(&Path::of("behaviour"))?;
         match behaviour.as_known().map(String::as_str) {

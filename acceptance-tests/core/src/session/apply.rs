@@ -60,8 +60,14 @@ impl Core {
         config: &Value,
     ) -> Result<Plan, Error> {
         let private = prior.map(|prior| prior.private.clone()).unwrap_or_default();
+        let stores = self.capabilities.store_planned_private;
+        let earlier = if stores {
+            plan.private.clone()
+        } else {
+            Vec::new()
+        };
         let last = self
-            .ask_plan(&plan.type_name, prior, config, private)
+            .ask_plan(&plan.type_name, prior, config, private, earlier)
             .await?;
         let schema = self.resource(&plan.type_name)?;
         let mut problems = apply_problems(&schema.block, &plan.planned, &last.planned);

@@ -3,7 +3,7 @@
 use proto_plugin::tfplugin6 as wire;
 use serde_json::Value as Json;
 
-use super::{Action, Core, Instance, Plan, bytes_empty, decode, dynamic, fail_on, settle};
+use super::{Action, Core, Instance, Plan, decode, dynamic, fail_on, settle};
 use crate::propose::proposed;
 use crate::rules::plan_problems;
 use crate::value::same;
@@ -79,12 +79,14 @@ impl Core {
             .map(|prior| prior.private.clone())
             .unwrap_or_default();
         let mut plan = self
-            .ask_plan(type_name, considered, config, private)
+            .ask_plan(type_name, considered, config, private, Vec::new())
             .await?;
         if !plan.replaces.is_empty() && plan.action == Action::Update {
             // The second plan of a replacement: no prior, the first answer's private bytes.
             let replaces = std::mem::take(&mut plan.replaces);
-            let again = self.ask_plan(type_name, None, config, plan.private).await?;
+            let again = self
+                .ask_plan(type_name, None, config, plan.private, Vec::new())
+                .await?;
             plan = Plan {
                 action: Action::Replace,
                 replaces,
@@ -112,7 +114,8 @@ impl Core {
         let ty = self.resource(type_name)?.ty();
         let config = Value::from_json(config, &ty).map_err(Error::Usage)?;
         let private = prior.map(|prior| prior.private.clone()).unwrap_or_default();
-        self.ask_plan(type_name, prior, &config, private).await
+        self.ask_plan(type_name, prior, &config, private, Vec::new())
+            .await
     }
 
     pub(super) async fn ask_plan(
@@ -121,6 +124,7 @@ impl Core {
         prior: Option<&Instance>,
         config: &Value,
         private: Vec<u8>,
+        earlier: Vec<u8>,
     ) -> Result<Plan, Error> {
         let schema = self.resource(type_name)?;
         let ty = schema.ty();
@@ -136,7 +140,7 @@ impl Core {
             client_capabilities: self.announced(),
             prior_identity: self
                 .identity_data(type_name, prior.and_then(|prior| prior.identity.as_ref())),
-            planned_private: bytes_empty(),
+            planned_private: earlier.into(),
         };
         let answer = call!(self, plan_resource_change, "PlanResourceChange", request)?;
         let diagnostics = settle("PlanResourceChange", answer.diagnostics)?;

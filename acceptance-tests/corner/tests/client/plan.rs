@@ -318,3 +318,15 @@ async fn more_knowledge_never_changes_a_planned_value() {
         }
     }
 }
+
+/// The newest cores hand on what the first plan left for the second; older ones do not, and nothing depends on it.
+#[tokio::test]
+async fn what_a_plan_left_for_the_next_one_arrives_where_core_hands_it_on() {
+    let (mut core, _dir) = start().await;
+    for handed_on in [false, true] {
+        core.capabilities.store_planned_private = handed_on;
+        let made = make(&mut core, &json!({ "name": format!("p-{handed_on}") })).await;
+        let private = String::from_utf8_lossy(&made.private).into_owned();
+        assert_eq!(private.contains("approved"), handed_on, "{private}");
+    }
+}

@@ -27,6 +27,9 @@ pub struct ModifyPlanRequest<D> {
     pub proposed_state: Dynamic,
     /// Private data beside the state. On the create leg of a replacement: what the first plan gave.
     pub prior_private: Private,
+    /// In the plan just before an apply, where core hands it on (Terraform 1.16): what the plan that the user approved
+    /// gave. Empty everywhere else, so it may save work and decide nothing.
+    pub planned_private: Private,
     /// The identity beside the state.
     pub prior_identity: Option<Dynamic>,
     /// The module's `provider_meta`.

@@ -51,6 +51,7 @@ impl<P: Provider> Server<P> {
                 prior_state: prior.clone(),
                 proposed_state: proposed,
                 prior_private,
+                planned_private: Private::from_bytes(&request.planned_private),
                 prior_identity: prior_identity.clone(),
                 provider_meta: self.meta(request.provider_meta.as_ref())?,
                 capabilities,

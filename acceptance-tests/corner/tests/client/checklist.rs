@@ -86,7 +86,10 @@ const LIST: [(&str, &[&str]); 43] = [
     ),
     (
         "14 reattached configurations do not mix",
-        &["reattached_configurations_do_not_mix"],
+        &[
+            "reattached_configurations_do_not_mix",
+            "a_provider_that_was_started_by_hand_serves_every_command",
+        ],
     ),
     (
         "15 the schema keeps core's rules, and a golden file",
@@ -207,6 +210,7 @@ const LIST: [(&str, &[&str]); 43] = [
         &[
             "import_by_id_and_by_identity_ends_in_an_update_at_most",
             "import_generate_and_move",
+            "newer_programs_import_by_identity",
             "cluster_pool_and_addon_are_made_listed_imported_changed_and_destroyed",
         ],
     ),
@@ -244,7 +248,10 @@ const LIST: [(&str, &[&str]); 43] = [
     ),
     (
         "36 actions report and complete once",
-        &["actions_report_while_they_run_and_complete_once"],
+        &[
+            "actions_report_while_they_run_and_complete_once",
+            "newer_programs_query_and_invoke",
+        ],
     ),
     (
         "37 errors have their attribute and their order",

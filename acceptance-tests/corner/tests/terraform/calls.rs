@@ -1,11 +1,12 @@
 //! What terraform asks for, and how often.
 
+use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use serde_json::Value as Json;
 
-use crate::workspace::{Version, Workspace, text, wait_until};
+use crate::workspace::{CORNER, Version, Workspace, text, wait_until};
 
 #[test]
 fn the_schema_is_the_recorded_one() {
@@ -94,4 +95,85 @@ fn a_core_without_tls_is_served() {
     let output = command.env("TF_DISABLE_PLUGIN_TLS", "1").output();
     let output = output.expect("terraform is installed");
     assert!(output.status.success(), "{}", text(&output));
+}
+
+/// A provider under a debugger: every command uses the one process, without init and without a setting of where it is.
+#[test]
+fn a_provider_that_was_started_by_hand_serves_every_command() {
+    let provider = Command::new(CORNER)
+        .arg("-debug")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("it starts");
+    let mut provider = Killed(provider);
+    let said = BufReader::new(provider.0.stdout.take().expect("it is piped"));
+    let line = said
+        .lines()
+        .map_while(Result::ok)
+        .find_map(|line| {
+            line.trim()
+                .strip_prefix("TF_REATTACH_PROVIDERS=")
+                .map(str::to_owned)
+        })
+        .expect("the variable is printed");
+    let workspace = Workspace::new("resource \"corner_thing\" \"a\" {\n  name = \"a\"\n}\n");
+    std::fs::write(workspace.path("empty.tfrc"), "").expect("written");
+    for arguments in [
+        ["plan", "-no-color"],
+        ["apply", "-auto-approve"],
+        ["destroy", "-auto-approve"],
+    ] {
+        let output = workspace
+            .command(&arguments)
+            .env("TF_CLI_CONFIG_FILE", workspace.path("empty.tfrc"))
+            .env("TF_REATTACH_PROVIDERS", line.trim_matches('\''))
+            .output()
+            .expect("terraform is installed");
+        assert!(output.status.success(), "{arguments:?}: {}", text(&output));
+        let running = provider.0.try_wait().expect("it can be asked");
+        assert_eq!(running, None, "it waits for the next command");
+    }
+    assert!(!workspace.path("store/a").exists());
+}
+
+/// A child that does not outlive its test.
+struct Killed(std::process::Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Queries and actions, where the program at hand has a language for them.
+#[test]
+fn newer_programs_query_and_invoke() {
+    if !Version::has(14, None) {
+        return;
+    }
+    let workspace = Workspace::new(
+        "resource \"corner_thing\" \"a\" {\n  name = \"a\"\n}\naction \"corner_count\" \"c\" {\n  config {\n    to = 3\n  }\n}\n",
+    );
+    workspace.apply();
+    let list = "list \"corner_thing\" \"all\" {\n  provider = corner\n}\n";
+    std::fs::write(workspace.path("main.tfquery.hcl"), list).expect("written");
+    let found = workspace.succeed(&["query", "-no-color"]);
+    assert!(found.contains("Thing a"), "{found}");
+    let said = workspace.succeed(&[
+        "apply",
+        "-invoke=action.corner_count.c",
+        "-auto-approve",
+        "-no-color",
+    ]);
+    for line in [
+        "(triggered by CLI): 1",
+        "(triggered by CLI): 3",
+        "That is all.",
+    ] {
+        assert!(said.contains(line), "{line}: {said}");
+    }
 }

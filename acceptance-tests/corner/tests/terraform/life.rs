@@ -243,3 +243,20 @@ fn sets_and_values_of_any_type_come_back_as_they_were_written() {
     assert_eq!(output("ids"), ids);
     assert_eq!(workspace.plan(), 0);
 }
+
+/// What finds an object for good can be written where the language has it.
+#[test]
+fn newer_programs_import_by_identity() {
+    if !Version::has(12, None) {
+        return;
+    }
+    let workspace = Workspace::new(
+        "import {\n  to       = corner_thing.i\n  identity = { name = \"i\" }\n}\n\
+         resource \"corner_thing\" \"i\" {\n  name    = \"i\"\n  content = \"found\"\n}\n",
+    );
+    std::fs::write(workspace.path("store/i"), "found").expect("written");
+    let text = workspace.apply();
+    assert!(text.contains("1 imported, 0 added"), "{text}");
+    assert_eq!(workspace.instance()["identity"]["name"], "i");
+    assert_eq!(workspace.plan(), 0);
+}

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value as Json;
 use tempfile::TempDir;
 
-const CORNER: &str = env!("CARGO_BIN_EXE_terraform-provider-corner");
+pub const CORNER: &str = env!("CARGO_BIN_EXE_terraform-provider-corner");
 
 /// The program under which the tests run.
 fn program() -> OsString {

@@ -26,6 +26,22 @@ pub enum Fault {
 }
 
 impl Fault {
+    /// What the user can do about it.
+    fn next(&self) -> &'static str {
+        match self {
+            Self::Cancelled => "Apply again: it goes on where this run stopped.",
+            Self::Unreachable(_) => {
+                "Apply again when the cluster answers: it goes on where this run stopped."
+            }
+            Self::Failed { source, .. } => match source.downcast_ref() {
+                Some(error) => after_helm(error),
+                None => {
+                    "Mend what the message names, then apply again: it goes on where this run stopped."
+                }
+            },
+        }
+    }
+
     /// For `map_err`: what was being done.
     pub fn failed<E: std::error::Error + Send + Sync + 'static>(
         doing: impl Into<String>,
@@ -35,6 +51,31 @@ impl Fault {
             doing,
             source: Box::new(source),
         }
+    }
+}
+
+/// What the user can do about a release that could not be brought where it should be.
+fn after_helm(error: &helm::release::Error) -> &'static str {
+    use helm::release::Error as Helm;
+
+    match error {
+        Helm::NotOwned { .. } => {
+            "Let go of the objects where they belong, or take them over with take_ownership = true; then apply again."
+        }
+        Helm::Immutable { .. } => {
+            "Take the change back, or let the object be deleted and made anew with force_update = true; then apply again."
+        }
+        Helm::NotReady { .. } => {
+            "Look at these objects and their events with kubectl; give them longer in timeouts if that is all they need. \
+             The next apply goes on where this one stopped."
+        }
+        Helm::Hook { .. } => "Mend what makes the hook fail, then apply again.",
+        Helm::Busy(_) | Helm::Lost { .. } => "Let the other operation end, then apply again.",
+        Helm::Render(_) | Helm::Manifest(_) => {
+            "Correct what the message names in the values or the chart."
+        }
+        Helm::RolledBack { source, .. } | Helm::RollbackFailed { source, .. } => after_helm(source),
+        _ => "Mend what the message names, then apply again: it goes on where this run stopped.",
     }
 }
 
@@ -129,7 +170,7 @@ impl Error {
                 .next("Mend what the message names, then apply again: it goes on where this run stopped."),
             Self::Cluster { doing, source } => problem(format!("cannot {doing}"))
                 .seen(chain(source))
-                .next("Apply again when the cluster answers: it goes on where this run stopped."),
+                .next(source.next()),
             Self::Timeout { phase, object, last, elapsed } => problem(format!("cannot {phase}"))
                 .seen(format!("{object}: {last}, after {} s", elapsed.as_secs()))
                 .next("Look at the object, then apply again: it goes on where this run stopped."),
@@ -140,5 +181,33 @@ impl Error {
                 .next("The key is right, but the certificates in state are not its own: restore the state from a backup, or \
                        remove the cluster from state and import it again."),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Error, Fault};
+
+    #[test]
+    fn a_failed_release_says_what_to_do_about_its_own_reason() {
+        let advice = |source: helm::release::Error| {
+            let fault = Fault::failed("deploy shop/shop")(source);
+            let problem = Error::cluster("install release shop/shop")(fault).problem();
+            problem.next
+        };
+        let not_owned = || helm::release::Error::NotOwned {
+            operation: "install",
+            conflicts: vec!["Service \"shop\" exists".to_owned()],
+        };
+        assert!(advice(not_owned()).contains("take_ownership = true"));
+        // What led to the way back is what has to be mended.
+        let release = helm::release::ReleaseId::new("shop", "shop");
+        let source = Box::new(not_owned());
+        let rolled_back = helm::release::Error::RolledBack { release, source };
+        assert!(advice(rolled_back).contains("take_ownership = true"));
+
+        let fault = Fault::Unreachable("connection refused".to_owned());
+        let problem = Error::cluster("install release shop/shop")(fault).problem();
+        assert!(problem.next.contains("when the cluster answers"));
     }
 }

@@ -296,6 +296,20 @@ fn news(job: &Job, outcome: &AddonOutcome) -> Vec<framework::Diagnostic> {
     told
 }
 
+/// A create that failed leaves no state: with state, terraform would mark it and remove the release before it goes on.
+fn unfinished(job: &Job) -> product::Problem {
+    let release = &job.member.desired;
+    product::Problem::warning(
+        product::Path::root(),
+        format!("add-on {} is not in state", release.release()),
+    )
+    .seen("its create failed; what it made so far stays in the cluster")
+    .next(format!(
+        "Apply again: it goes on with what is there. To give it up instead, run helm uninstall {} --namespace {}.",
+        release.name, release.namespace
+    ))
+}
+
 /// Objects that are no part of the release any more and are still there.
 fn stays(job: &Job, left: &[String]) -> product::Problem {
     product::Problem::warning(
@@ -357,8 +371,12 @@ impl Resource<Data> for Addon {
             carry_out(&request.plan, &request.config, "create", data, cancel).await?;
         response.diagnostics.extend(news(&job, &outcome));
         let mut state = job.state(&request.plan, &outcome, &inputs.chart);
-        if outcome.error.is_none() {
-            job.settle(&mut state, None, &inputs, data, cancel).await;
+        match &outcome.error {
+            None => job.settle(&mut state, None, &inputs, data, cancel).await,
+            Some(error) if !error.is_cancelled() => {
+                response.diagnostics.extend([warning(&unfinished(&job))]);
+            }
+            Some(_) => {}
         }
         end_create(outcome.error.as_ref(), job.identity(), || state, response)
     }

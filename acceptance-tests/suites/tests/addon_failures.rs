@@ -50,6 +50,10 @@ async fn a_namespace_and_objects_of_others_are_taken_only_when_that_is_declared(
         refused.contains("ConfigMap \"shop\" in namespace \"shop\" exists and cannot be imported"),
         "{refused}"
     );
+    assert!(
+        refused.contains("take them over with take_ownership = true"),
+        "{refused}"
+    );
     bench.set_shop(&shop(
         "  create_namespace = false\n  take_ownership = true\n  pod_security = \"restricted\"",
     ))?;
@@ -151,6 +155,13 @@ async fn a_failed_hook_shows_what_its_pod_printed() -> Result {
         refused.contains("runs in a sandbox and says nothing"),
         "{refused}"
     );
+    for told in [
+        "Mend what makes the hook fail",
+        "shop/shop is not in state",
+        "helm uninstall shop --namespace shop",
+    ] {
+        assert!(refused.contains(told), "{told}: {refused}");
+    }
     let Some(tools) = bench.tools().await? else {
         return Ok(());
     };

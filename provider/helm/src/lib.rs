@@ -2,19 +2,20 @@
 //!
 //! Rendering gives, byte for byte, what `helm template` 4.3.1 prints, without a helm binary:
 //!
-//! ```no_run
-//! use helm::{Chart, RenderOptions, render, values::Sources};
+//! ```
+//! use helm::{Chart, RenderOptions, chart::File, render, values::Sources};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let chart = Chart::load("./charts/web")?; // a folder or a .tgz
-//! let options = RenderOptions {
-//!     release_name: "site".to_owned(),
-//!     namespace: "prod".to_owned(),
-//!     values: Sources::new().set("replicas=3").merge()?,
-//!     ..RenderOptions::default()
-//! };
-//! let rendered = render(&chart, &options)?;
-//! std::fs::write("site.yaml", rendered.to_template_output())?;
+//! let chart = Chart::from_files(vec![ // or Chart::load("./charts/web"), a folder or a .tgz
+//!     File::new("Chart.yaml", "apiVersion: v2\nname: web\nversion: 1.0.0\n"),
+//!     File::new("values.yaml", "replicas: 1\n"),
+//!     File::new("templates/web.yaml", "name: {{ .Release.Name }}\nreplicas: {{ .Values.replicas }}\n"),
+//! ])?;
+//! let values = Sources::new().set("replicas=3").merge()?;
+//! let release_name = "site".to_owned();
+//! let rendered = render(&chart, &RenderOptions { release_name, values, ..RenderOptions::default() })?;
+//! let text = "---\n# Source: web/templates/web.yaml\nname: site\nreplicas: 3\n";
+//! assert_eq!(rendered.to_template_output(), text);
 //! # Ok(())
 //! # }
 //! ```

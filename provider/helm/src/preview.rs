@@ -7,7 +7,7 @@
 //! - values that are not known yet go through the templates as marked stand-ins. What holds the mark in
 //!   the end is unknown. Where a template *decides* by such a value, every object of that template is, and
 //!   [`Preview::unsettled`] tells so: then not even the list of objects is certain. Nor is it where a text
-//!   of several lines would make documents of its own: not in quotes, not in brackets, not indented;
+//!   of several lines would make documents of its own, as it does between lines that are whole without it;
 //! - randomness, the clock and `lookup` are tried several times with different answers. Leaves that
 //!   differ are unknown;
 //! - secret values never enter the templates here. A stand-in does, and what holds its mark is masked.

@@ -319,7 +319,6 @@ fn a_text_that_could_make_documents_leaves_the_template_open() {
     for open in [
         "  x: {{ .Values.host }}",
         "# by {{ .Values.host }}",
-        "  x: {{ .Values.host }}\n  z: more",
         "  x: {{ .Values.host | upper }}",
         "  x: {{ .Values.host | b64dec }}",
         "  x: |\n    {{ .Values.host }}",
@@ -337,6 +336,7 @@ fn a_text_that_could_make_documents_leaves_the_template_open() {
         "  x: \"{{ .Values.host }}\"",
         "  x: '{{ .Values.host }}'",
         "  x: [a, {{ .Values.host }}]",
+        "  x: {{ .Values.host }}\n  z: more",
         "  x: {{ .Values.host | b64enc }}",
         "  x: {{ .Values.host | sha256sum }}",
         "  x: {{ .Values.host | toJson }}",

@@ -1,5 +1,7 @@
 //! `Chart.yaml` and the files around it, read as Go's JSON decoder would and checked as Helm does.
 
+mod fields;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
@@ -7,6 +9,9 @@ use regex::Regex;
 use serde_json::{Map, Value, json};
 
 use crate::semver::Version;
+use fields::{Fields, mismatch};
+
+pub(crate) use fields::scalar;
 
 /// A person or team named in `Chart.yaml`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -106,132 +111,6 @@ pub struct Lock {
     pub digest: String,
     /// The resolved dependencies.
     pub dependencies: Vec<Dependency>,
-}
-
-/// A mapping read field by field. Go's decoder ignores the case of field names.
-struct Fields<'a> {
-    map: &'a Map<String, Value>,
-    owner: &'static str,
-}
-
-impl<'a> Fields<'a> {
-    fn of(value: &'a Value, owner: &'static str) -> Result<Option<Self>, String> {
-        match value {
-            Value::Null => Ok(None),
-            Value::Object(map) => Ok(Some(Self { map, owner })),
-            other => Err(mismatch(other, "", owner)),
-        }
-    }
-
-    fn get(&self, name: &str) -> Option<&'a Value> {
-        self.map
-            .get(name)
-            .or_else(|| {
-                let mut all = self.map.iter();
-                all.find(|(key, _)| key.eq_ignore_ascii_case(name))
-                    .map(|(_, value)| value)
-            })
-            .filter(|value| !value.is_null())
-    }
-
-    fn text(&self, name: &str, into: &mut String) -> Result<(), String> {
-        if let Some(value) = self.get(name) {
-            *into = scalar(value).ok_or_else(|| mismatch(value, name, self.owner))?;
-        }
-        Ok(())
-    }
-
-    fn texts(&self, name: &str) -> Result<Option<Vec<String>>, String> {
-        let Some(value) = self.get(name) else {
-            return Ok(None);
-        };
-        let items = value
-            .as_array()
-            .ok_or_else(|| mismatch(value, name, self.owner))?;
-        let text = |item: &Value| match item {
-            Value::Null => Ok(String::new()),
-            other => scalar(other).ok_or_else(|| mismatch(other, name, self.owner)),
-        };
-        items.iter().map(text).collect::<Result<_, _>>().map(Some)
-    }
-
-    fn list(&self, name: &str) -> Result<Option<&'a Vec<Value>>, String> {
-        self.get(name)
-            .map(|value| {
-                value
-                    .as_array()
-                    .ok_or_else(|| mismatch(value, name, self.owner))
-            })
-            .transpose()
-    }
-
-    fn truth(&self, name: &str, into: &mut bool) -> Result<(), String> {
-        if let Some(value) = self.get(name) {
-            *into = value
-                .as_bool()
-                .ok_or_else(|| mismatch(value, name, self.owner))?;
-        }
-        Ok(())
-    }
-}
-
-fn mismatch(value: &Value, field: &str, owner: &str) -> String {
-    let kind = match value {
-        Value::Null => "null",
-        Value::Bool(_) => "bool",
-        Value::Number(_) => "number",
-        Value::String(_) => "string",
-        Value::Array(_) => "array",
-        Value::Object(_) => "object",
-    };
-    if field.is_empty() {
-        format!(
-            "error unmarshaling JSON: while decoding JSON: json: cannot unmarshal {kind} into Go value of type {owner}"
-        )
-    } else {
-        format!(
-            "error unmarshaling JSON: while decoding JSON: json: cannot unmarshal {kind} into Go struct field {owner}.{field}"
-        )
-    }
-}
-
-/// A scalar as text: YAML numbers and booleans become text where Go wants a string.
-pub(crate) fn scalar(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Bool(value) => Some(value.to_string()),
-        Value::Number(number) => Some(match (number.as_i64(), number.as_f64()) {
-            (Some(integer), _) => integer.to_string(),
-            (None, Some(float)) => shortest(float),
-            (None, None) => number.to_string(),
-        }),
-        Value::Null | Value::Array(_) | Value::Object(_) => None,
-    }
-}
-
-/// A float as Go's `FormatFloat(x, 'g', -1, 64)` prints it, but whole numbers in full: in a chart's
-/// metadata these were written as integers.
-fn shortest(float: f64) -> String {
-    if float.fract() == 0.0 && float.abs() < 9.0e15 {
-        return format!("{float:.0}");
-    }
-    let exponent = float.abs().log10().floor() as i32;
-    let digits = format!("{float:e}")
-        .split('e')
-        .next()
-        .map_or(0, |mantissa| {
-            mantissa.bytes().filter(u8::is_ascii_digit).count() as i32
-        });
-    if exponent < -4 || exponent >= digits.max(21) {
-        let text = format!("{float:e}");
-        let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
-        let (sign, exponent) = exponent
-            .strip_prefix('-')
-            .map_or(('+', exponent), |rest| ('-', rest));
-        format!("{mantissa}e{sign}{exponent:0>2}")
-    } else {
-        float.to_string()
-    }
 }
 
 impl Metadata {
@@ -543,80 +422,4 @@ fn clean_text(text: &mut String) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_in_text_fields_read_as_helm_reads_them() {
-        for (value, expected) in [
-            (json!(1.0), "1"),
-            (json!(1.1), "1.1"),
-            (json!(20_230_101.0), "20230101"),
-            (json!(true), "true"),
-            (json!("1.10"), "1.10"),
-        ] {
-            assert_eq!(scalar(&value).as_deref(), Some(expected));
-        }
-        assert_eq!(scalar(&json!([])), None);
-    }
-
-    #[test]
-    fn text_is_cleaned() {
-        let mut text = "a\u{a0}b\tc\u{200b}d\u{7}é".to_owned();
-        clean_text(&mut text);
-        assert_eq!(text, "a b cdé");
-    }
-
-    #[test]
-    fn metadata_survives_a_record() {
-        let mut metadata = Metadata::default();
-        metadata
-            .merge(
-                &json!({"apiVersion": "v2", "name": "x", "version": "1.0.0", "NAME": "y",
-                "annotations": {"a": 1.0, "b": null}, "deprecated": true,
-                "maintainers": [{"name": "m"}], "keywords": ["k"],
-                "dependencies": [{"name": "d", "repository": "", "tags": ["t"],
-                    "import-values": ["data", {"child": "a", "parent": "b"}]}]}),
-            )
-            .expect("sound metadata");
-        assert_eq!(metadata.name, "x");
-        let again = Metadata::from_json(&metadata.to_json()).expect("our own form");
-        assert_eq!(again, metadata);
-    }
-
-    #[test]
-    fn what_helm_refuses_is_refused() {
-        let base = json!({"apiVersion": "v2", "name": "x", "version": "1.0.0"});
-        for (change, expected) in [
-            (json!({"name": ""}), "name is required"),
-            (json!({"name": "a/b"}), "name \"a/b\" is invalid"),
-            (json!({"name": ".."}), "is not allowed"),
-            (json!({"version": ""}), "version is required"),
-            (json!({"type": "plug-in"}), "type must be"),
-            (
-                json!({"dependencies": [{"name": "a"}, {"name": "b", "alias": "a"}]}),
-                "more than one dependency",
-            ),
-            (
-                json!({"dependencies": [{"name": "a", "alias": "a b"}]}),
-                "disallowed characters",
-            ),
-        ] {
-            let mut metadata = Metadata::default();
-            metadata.merge(&base).expect("sound metadata");
-            metadata.merge(&change).expect("sound types");
-            let error = metadata.validate().expect_err("Helm refuses it");
-            assert!(error.contains(expected), "{error}");
-        }
-        assert!(
-            Metadata::default()
-                .merge(&json!({"dependencies": [null]}))
-                .is_err()
-        );
-        assert!(
-            Metadata::default()
-                .merge(&json!({"name": {"a": 1}}))
-                .is_err()
-        );
-    }
-}
+mod tests;

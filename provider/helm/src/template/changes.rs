@@ -46,7 +46,7 @@ impl Set {
                 return true;
             }
             if look.any {
-                next.extend(self.trees.keys().map(|name| name.to_string()));
+                next.extend(self.trees.keys().map(ToString::to_string));
             }
             next.append(&mut look.includes);
         }
@@ -99,7 +99,9 @@ impl<'t> Look<'t> {
                 }
                 Node::Template { name, pipe, .. } => {
                     self.includes.push(name.to_string());
-                    pipe.iter().for_each(|pipe| self.pipe(pipe));
+                    if let Some(pipe) = pipe {
+                        self.pipe(pipe);
+                    }
                 }
                 Node::Text { .. } | Node::Break { .. } | Node::Continue { .. } => {}
             }

@@ -37,18 +37,23 @@ pub(crate) fn torn(tree: &serde_json::Value) -> serde_json::Value {
 }
 
 /// Whether a text of several lines in the place of the stand-in could make documents of its own: a line of it begins a
-/// line of the file, and what stands before is whole without it. Where it is not (inside of quotes, in a list in
-/// brackets), three dashes are an error and make nothing.
+/// line of the file, what stands before is whole without it, and so is what comes after. Where either is not (inside of
+/// quotes, in a list in brackets, above lines that are indented), three dashes are an error and make nothing.
 pub(crate) fn breaks_out(file: &str) -> bool {
+    let whole = |text: &str| crate::yaml::decode_one(text.as_bytes()).is_ok();
     let mut start = 0;
     let mut at = 0;
     for line in file.split_inclusive('\n') {
         if line.starts_with("---") {
             start = at + line.len();
         }
-        let before = &file[start.min(at)..at];
-        if line.starts_with(UNKNOWN) && crate::yaml::decode_one(before.as_bytes()).is_ok() {
-            return true;
+        if line.starts_with(UNKNOWN) && whole(&file[start.min(at)..at]) {
+            let next = |rest: &&str| !rest.starts_with("---") && !rest.starts_with(UNKNOWN);
+            let lines = file[at + line.len()..].split_inclusive('\n');
+            let after: String = lines.take_while(next).collect();
+            if whole(&format!("key: {line}{after}")) {
+                return true;
+            }
         }
         at += line.len();
     }

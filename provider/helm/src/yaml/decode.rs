@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use granit_parser::{Event, Parser, ScalarStyle, StructureStyle, Tag};
+use granit_parser::{Event, Options, Parser, ScalarStyle, StructureStyle, Tag};
 
+use super::quirks::{self, Colon, after_tab};
 use super::resolve::{Scalar, resolve};
 use super::tree::Tree;
 use crate::functions::print::float_shortest;
@@ -53,6 +54,27 @@ fn fault(message: impl AsRef<str>) -> Error {
     ))
 }
 
+/// On a line, counted from nought: go-yaml does not tell the first one.
+fn fault_on(line: usize, message: &str) -> Error {
+    match line {
+        0 => fault(message),
+        line => fault(format!("line {}: {message}", line + 1)),
+    }
+}
+
+fn line_of(source: &str, at: usize) -> usize {
+    memchr::memchr_iter(b'\n', &source.as_bytes()[..at.min(source.len())]).count()
+}
+
+/// Comments are passed over: there may be any number of them. How deep collections nest is bounded here.
+fn options() -> Options {
+    let mut options = Options::default();
+    options.set_emit_comments(false);
+    options.flow_nesting_limit = MAX_DEPTH + 1;
+    options.block_nesting_limit = MAX_DEPTH + 1;
+    options
+}
+
 /// A node that is being filled.
 enum Open<T: Tree> {
     List {
@@ -63,6 +85,10 @@ enum Open<T: Tree> {
         entries: T::Members,
         key: Option<Key>,
         anchor: usize,
+        /// A single pair in a flow list, without braces.
+        pair: bool,
+        /// The key that kept its colon.
+        colon: Option<String>,
     },
 }
 
@@ -80,6 +106,8 @@ struct Decoder<T: Tree> {
     /// Collections open inside a flow collection, that one included.
     flow: usize,
     root: Option<T>,
+    /// The last event was a plain scalar.
+    plain: bool,
 }
 
 impl<T: Tree> Decoder<T> {
@@ -91,12 +119,33 @@ impl<T: Tree> Decoder<T> {
             aliased: 0,
             flow: 0,
             root: None,
+            plain: false,
         }
+    }
+
+    /// What is wrong with the tab at `at`, with nothing read since `read`.
+    fn tab(&self, source: &str, read: usize, at: usize) -> Error {
+        let goes_on = self.plain && !source[read..at].contains('#');
+        let what = if goes_on {
+            "found a tab character that violates indentation"
+        } else {
+            "found character that cannot start any token"
+        };
+        fault_on(line_of(source, at), what)
     }
 
     fn run(source: &[u8], limit: usize) -> Result<Vec<T>, Error> {
         let source =
             std::str::from_utf8(source).map_err(|_| fault("invalid leading UTF-8 octet"))?;
+        Self::read(source, limit).or_else(|error| {
+            // Nobody asks for what stands behind the first document.
+            let mut others = quirks::other_readings(source).into_iter();
+            let other = others.find_map(|other| Self::read(&other, limit).ok());
+            other.filter(|_| limit == 1).ok_or(error)
+        })
+    }
+
+    fn read(source: &str, limit: usize) -> Result<Vec<T>, Error> {
         let source = source.strip_prefix('\u{feff}').unwrap_or(source);
         // Nearly all texts are plain, and that is quick to see.
         let plain = |byte: u8| matches!(byte, b'\t' | b'\n' | b'\r' | b' '..=b'~');
@@ -107,14 +156,39 @@ impl<T: Tree> Decoder<T> {
         let mut documents = Vec::new();
         // go-yaml invents no line break where a block scalar meets the end of the text.
         let cut_at = (!source.ends_with('\n')).then(|| source.chars().count());
-        for next in Parser::new_from_str(source) {
-            let (event, span) = next.map_err(|error| {
-                let line = error.marker().line();
-                fault(format!("line {line}: {}", error.info()))
-            })?;
-            if decoder.in_block() && is_token(&event) && after_tab(source, span.start.byte_offset())
+        let mut read = 0;
+        for next in Parser::new_from_str_with_options(source, options()) {
+            let (event, span) = match next {
+                Ok(next) => next,
+                // Nobody asks for the documents behind the first one.
+                Err(_) if limit == 1 && decoder.ends(&source[read..])? => {
+                    documents.extend(decoder.root.take());
+                    return Ok(documents);
+                }
+                Err(_)
+                    if limit == 1 && decoder.is_untouched() && quirks::is_bare_anchor(source) =>
+                {
+                    return Ok(vec![T::nil()]);
+                }
+                Err(error) => {
+                    let line = error.marker().line().saturating_sub(1);
+                    return Err(fault_on(line, quirks::words(&error.info())));
+                }
+            };
+            let start = span.start.byte_offset();
+            if decoder.in_block() {
+                let tab = quirks::tab_begins_line(source, read, start.unwrap_or(read));
+                if let Some(at) = tab.or_else(|| after_tab(source, &event, start)) {
+                    return Err(decoder.tab(source, read, at));
+                }
+            }
+            decoder.plain = matches!(event, Event::Scalar(_, ScalarStyle::Plain, ..));
+            if let Some(end) = span
+                .end
+                .byte_offset()
+                .filter(|&end| source.is_char_boundary(end))
             {
-                return Err(fault("found character that cannot start any token"));
+                read = end;
             }
             match event {
                 Event::DocumentStart(..) => decoder.anchors.clear(),
@@ -126,9 +200,26 @@ impl<T: Tree> Decoder<T> {
                 }
                 Event::Scalar(text, style, anchor, tag) => {
                     let block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
+                    if block && let Some(at) = quirks::tab_in_block(source, start, read) {
+                        let line = line_of(source, at);
+                        return Err(fault_on(
+                            line,
+                            "found a tab character where an indentation space is expected",
+                        ));
+                    }
                     let text = match text.strip_suffix('\n') {
                         Some(kept) if block && cut_at == Some(span.end.index()) => {
                             kept.to_owned().into()
+                        }
+                        _ => text,
+                    };
+                    let plain = style == ScalarStyle::Plain && decoder.flow > 0;
+                    let text = match quirks::colon(source, span.end.byte_offset()) {
+                        Some(Colon::Kept) if plain && decoder.wants_key() => {
+                            decoder.keep_colon(&text)
+                        }
+                        Some(Colon::Broken) if plain && decoder.wants_key() => {
+                            return Err(fault("did not find expected ',' or '}'"));
                         }
                         _ => text,
                     };
@@ -147,6 +238,9 @@ impl<T: Tree> Decoder<T> {
                         entries: T::Members::default(),
                         key: None,
                         anchor,
+                        pair: style == StructureStyle::Flow
+                            && !starts_with_brace(source, span.start.byte_offset()),
+                        colon: None,
                     })?;
                 }
                 Event::SequenceEnd | Event::MappingEnd => {
@@ -157,11 +251,47 @@ impl<T: Tree> Decoder<T> {
                 _ => {}
             }
         }
-        let tab = |line: &str| line.trim_start_matches(' ').starts_with('\t');
-        if documents.is_empty() && source.lines().any(tab) {
-            return Err(fault("found character that cannot start any token"));
+        let next = source.len() - quirks::without_notes(&source[read..]).len();
+        if let Some(at) = quirks::tab_begins_line(source, read, next) {
+            return Err(decoder.tab(source, read, at));
         }
         Ok(documents)
+    }
+
+    /// Whether the document ends here, whatever follows; a flow collection whose bracket is there is closed.
+    fn ends(&mut self, rest: &str) -> Result<bool, Error> {
+        let bracket = match self.open.as_slice() {
+            [] => None,
+            [Open::List { .. }] if self.flow == 1 => Some(']'),
+            [Open::Map { .. }] if self.flow == 1 => Some('}'),
+            _ => return Ok(false),
+        };
+        let rest = match bracket {
+            None => Some(rest),
+            Some(bracket) => quirks::behind(rest, bracket),
+        };
+        if !rest.is_some_and(quirks::ends_before) {
+            return Ok(false);
+        }
+        if matches!(self.open.last(), Some(Open::Map { key: Some(_), .. })) {
+            self.place(T::nil())?;
+        }
+        self.close()?;
+        Ok(self.root.is_some())
+    }
+
+    /// Whether nothing was read so far.
+    const fn is_untouched(&self) -> bool {
+        self.open.is_empty() && self.root.is_none() && self.made == 0
+    }
+
+    /// The key with its colon.
+    fn keep_colon<'t>(&mut self, text: &str) -> Cow<'t, str> {
+        let text = format!("{text}:");
+        if let Some(Open::Map { colon, .. }) = self.open.last_mut() {
+            *colon = Some(text.clone());
+        }
+        Cow::Owned(text)
     }
 
     const fn in_block(&self) -> bool {
@@ -192,6 +322,13 @@ impl<T: Tree> Decoder<T> {
     fn close(&mut self) -> Result<(), Error> {
         let (value, anchor) = match self.open.pop() {
             Some(Open::List { items, anchor }) => (T::list(items), anchor),
+            // A word with a colon, not a pair.
+            Some(Open::Map {
+                pair: true,
+                colon: Some(text),
+                anchor,
+                ..
+            }) => (T::text(&text), anchor),
             Some(Open::Map {
                 entries, anchor, ..
             }) => (T::map(entries), anchor),
@@ -268,7 +405,12 @@ impl<T: Tree> Decoder<T> {
             let key = match &scalar {
                 Scalar::Merge => Key::Merge,
                 Scalar::Int(int) => Key::Text(int.to_string()),
-                Scalar::Uint(uint) => Key::Text(uint.to_string()),
+                Scalar::Uint(_) => {
+                    return Err(Error(
+                        "error converting YAML to JSON: unsupported map key of type: uint64"
+                            .to_owned(),
+                    ));
+                }
                 Scalar::Bool(value) => Key::Text(value.to_string()),
                 Scalar::Float(float) => Key::Text(key_float(*float)),
                 Scalar::Null => {
@@ -325,29 +467,8 @@ impl<T: Tree> Decoder<T> {
     }
 }
 
-/// Whether the event starts where its own text starts.
-const fn is_token(event: &Event<'_>) -> bool {
-    matches!(
-        event,
-        Event::Scalar(..)
-            | Event::SequenceStart(StructureStyle::Flow, ..)
-            | Event::MappingStart(StructureStyle::Flow, ..)
-    )
-}
-
-/// Whether a tab indents what stands at `at`: go-yaml allows that inside flow collections only.
-fn after_tab(source: &str, at: Option<usize>) -> bool {
-    let Some(before) = at.and_then(|at| source.as_bytes().get(..at)) else {
-        return false;
-    };
-    let blank = before
-        .iter()
-        .rev()
-        .take_while(|byte| matches!(byte, b' ' | b'\t'))
-        .count();
-    let (rest, blanks) = before.split_at(before.len() - blank);
-    let at_line_start = matches!(rest.last(), None | Some(b'\n' | b'\r'));
-    at_line_start && blanks.contains(&b'\t')
+fn starts_with_brace(source: &str, at: Option<usize>) -> bool {
+    at.and_then(|at| source.as_bytes().get(at)) == Some(&b'{')
 }
 
 /// `<<`: the entries of a map, or of several, earlier ones winning.

@@ -162,9 +162,9 @@ fn yaml_round_trips_agree() {
 
 #[test]
 fn broken_texts_are_read_alike() {
-    // On garbage our reader and go-yaml part ways now and then; one in two hundred is the bound.
+    // None of the usual number; a long run still finds one in some thousands.
     let texts = probes::texts(budget(900));
-    check_up_to(texts.len() / 200, texts, 20);
+    check_up_to(texts.len() / 1_000, texts, 20);
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use suites::{Bench, Result, Tools};
+use suites::{Bench, Result, SHOP, Tools, shop, shop_of};
 
 fn condition<'a>(object: &'a Value, kind: &str) -> Option<&'a str> {
     object["status"]["conditions"]
@@ -96,6 +96,7 @@ async fn the_quickstart_lives_on_the_real_control_plane() -> Result {
         names.extend(["alpha-wrk-01", "alpha-wrk-02", "alpha-wrk-03"]);
         expect_nodes(&tools.get(&["nodes"]).await?, &names);
         judged(&tools).await?;
+        released(&bench, &tools).await?;
         bench.terraform.write("shop.yaml", GUARDED)?;
         let file = bench.terraform.folder().join("shop.yaml");
         tools
@@ -162,6 +163,61 @@ async fn judged(tools: &Tools) -> Result {
         .to_string();
     assert!(refused.contains("violates PodSecurity"), "{refused}");
     Ok(())
+}
+
+/// An add-on's life: installed with its definitions and hooks, waited for, changed by hand, broken, upgraded, removed.
+async fn released(bench: &Bench, tools: &Tools) -> Result {
+    let set = |addon: &str| bench.set_shop(&addon.replace("cluster.dev", "cluster.prod"));
+    let live = async || tools.get(&["deployment", "shop", "-n", "shop"]).await;
+    set(&shop("  values = { check = { enabled = true } }"))?;
+    bench.apply().await?;
+    bench.expect_empty_plan().await?;
+    let check = tools.get(&["job", "shop-check", "-n", "shop"]).await?;
+    assert_eq!(condition(&check, "Complete"), Some("True"), "the hook ran");
+    // A hand on it is named in the plan, and put back.
+    let patch = ["-p", "{\"spec\":{\"replicas\":2}}"];
+    let by = "--field-manager=kubectl-edit";
+    let edit = ["patch", "deployment", "shop", "-n", "shop", by];
+    tools.kubectl(&[&edit[..], &patch].concat()).await?;
+    let change = bench.planned("drift", SHOP).await?;
+    let drift = change["before"]["drift"].to_string();
+    assert!(
+        drift.contains(".spec.replicas") && drift.contains("kubectl-edit"),
+        "{drift}"
+    );
+    bench.apply_plan("drift").await?;
+    assert_eq!(live().await?["spec"]["replicas"], 1);
+    bench.expect_empty_plan().await?;
+    // Pods that never get ready fail the run in time, and the next one goes on.
+    set(&shop(
+        "  values   = { outcome = \"crash\" }\n  timeouts = { update = \"5s\" }",
+    ))?;
+    let refused = bench.terraform.apply().await?.expect_code(1)?.words();
+    assert!(refused.contains("Deployment"), "{refused}");
+    set(&shop_of("2.0.0", ""))?;
+    bench.apply().await?;
+    bench.expect_empty_plan().await?;
+    assert_eq!(live().await?["status"]["readyReplicas"], 1);
+    let definition = tools.get(&["crd", "orders.suite.example"]).await?;
+    assert_eq!(
+        definition["metadata"]["annotations"]["suite.example/shop"],
+        "2"
+    );
+    bench.set_shop("")?;
+    bench.apply().await?;
+    let kinds = "deployments,services,configmaps,secrets,pods";
+    let left = ["get", kinds, "-n", "shop", "-o", "name"];
+    // The hook's job is no part of the release, and stays with its pod.
+    let left = tools.kubectl(&left).await?;
+    let left: Vec<&str> = left
+        .lines()
+        .filter(|line| !line.starts_with("pod/shop-check-"))
+        .collect();
+    assert_eq!(left, ["configmap/kube-root-ca.crt"]);
+    tools
+        .kubectl(&["get", "crd", "orders.suite.example"])
+        .await?;
+    bench.expect_empty_plan().await
 }
 
 /// A worker loses its power: Kubernetes notices, and notices that it came back.

@@ -45,7 +45,11 @@ impl Entry {
             told = format!("{told} with subresource {:?}", self.subresource);
         }
         if self.operation == "Update" {
-            told = format!("{told} using {} at {}", self.api_version, self.time);
+            told = format!("{told} using {}", self.api_version);
+            // The time of a scale is not kept.
+            if self.subresource != "scale" {
+                told = format!("{told} at {}", self.time);
+            }
         }
         told
     }

@@ -10,10 +10,10 @@ use super::value::{array, items, members, text};
 pub(super) fn json_patch(object: &mut Value, body: &Value) -> Result<(), Status> {
     let patch: json_patch::Patch = serde_json::from_value(body.clone())
         .map_err(|error| Status::bad_request(format!("error decoding patch: {error}")))?;
-    json_patch::patch(object, &patch).map_err(|error| Status {
+    json_patch::patch(object, &patch).map_err(|_| Status {
         code: http::StatusCode::UNPROCESSABLE_ENTITY,
         reason: "Invalid",
-        message: format!("the server rejected our request due to an error in our request: {error}"),
+        message: "the server rejected our request due to an error in our request".to_owned(),
         details: serde_json::json!({}),
     })
 }

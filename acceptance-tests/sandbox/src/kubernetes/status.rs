@@ -22,12 +22,8 @@ pub(super) struct Cause {
 
 impl Cause {
     /// A value that must not change.
-    pub fn immutable(field: &str) -> Self {
-        Self {
-            reason: "FieldValueInvalid",
-            message: "Invalid value: field is immutable".to_owned(),
-            field: field.to_owned(),
-        }
+    pub fn immutable(field: &str, value: &Value) -> Self {
+        Self::refused(field, value, "field is immutable")
     }
 
     /// A value that is missing.
@@ -39,7 +35,16 @@ impl Cause {
         }
     }
 
-    /// A value that is not allowed.
+    /// A value of any type that is not allowed.
+    pub fn refused(field: &str, value: &Value, why: &str) -> Self {
+        Self {
+            reason: "FieldValueInvalid",
+            message: format!("Invalid value: {value}: {why}"),
+            field: field.to_owned(),
+        }
+    }
+
+    /// A text that is not allowed.
     pub fn invalid(field: &str, value: &str, why: &str) -> Self {
         Self {
             reason: "FieldValueInvalid",

@@ -99,7 +99,7 @@ fn scale(store: &mut Store, method: &Method, call: &Call) -> Result<Response<Bod
     let replicas = int(&scale["spec"]["replicas"]);
     if replicas < 0 {
         let why = "must be greater than or equal to 0";
-        let cause = Cause::invalid("spec.replicas", &replicas.to_string(), why);
+        let cause = Cause::refused("spec.replicas", &json!(replicas), why);
         return Err(Status::invalid(
             "autoscaling",
             "Scale",

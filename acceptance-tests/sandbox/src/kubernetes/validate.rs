@@ -66,7 +66,8 @@ fn object_name(resource: &Resource, name: &str, causes: &mut Vec<Cause>) {
             "metadata.name",
             name,
             "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', \
-             and must start and end with an alphanumeric character",
+             and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is \
+             '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')",
         ));
     }
 }
@@ -211,7 +212,8 @@ fn containers(spec: &Value, path: &str, causes: &mut Vec<Cause>) {
 fn changes(kind: &str, old: &Value, new: &Value, causes: &mut Vec<Cause>) {
     let mut same = |pointer: &str| {
         if old.pointer(pointer) != new.pointer(pointer) {
-            causes.push(Cause::immutable(&pointer[1..].replace('/', ".")));
+            let value = new.pointer(pointer).unwrap_or(&Value::Null);
+            causes.push(Cause::immutable(&pointer[1..].replace('/', "."), value));
         }
     };
     match kind {

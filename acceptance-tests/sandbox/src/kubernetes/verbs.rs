@@ -134,7 +134,7 @@ pub(super) fn update(store: &mut Store, call: &Call) -> Result<Response<Body>, S
     let old = call.find(store)?;
     if call.resource.custom && text(&object["metadata"]["resourceVersion"]).is_empty() {
         let why = "must be specified for an update";
-        let cause = Cause::invalid("metadata.resourceVersion", "0", why);
+        let cause = Cause::refused("metadata.resourceVersion", &json!(0), why);
         return Err(Status::invalid(
             &call.resource.group,
             &call.resource.kind,

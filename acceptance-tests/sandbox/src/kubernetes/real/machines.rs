@@ -19,6 +19,9 @@ pub(super) const KUBELET: &str = "sandbox.managedk8s.io/kubelet";
 /// Annotation of Nodes where a CNI runs.
 const NETWORK: &str = "sandbox.managedk8s.io/network";
 
+/// Annotation of pods that were told to kwok again.
+const AGAIN: &str = "sandbox.managedk8s.io/again";
+
 /// All kubelets of a cluster.
 #[derive(Default)]
 pub(super) struct Machines {
@@ -121,6 +124,39 @@ impl Machines {
     /// Whether some node waits for its network.
     pub fn waiting(&self) -> bool {
         self.up.values().any(|network| !network)
+    }
+
+    /// What a kubelet does from time to time: looks again at its pods. One whose event was lost when kwok began to play the
+    /// machine is told once more.
+    pub async fn relist(&self, admin: &Api) -> Result<(), RealError> {
+        let pods = admin.get("/api/v1/pods?resourceVersion=0").await?.or(&[])?;
+        let now = jiff::Timestamp::now();
+        let waits = |since: &Value| {
+            text(since)
+                .parse::<jiff::Timestamp>()
+                .is_ok_and(|since| now.as_second() - since.as_second() > 4)
+        };
+        for pod in array(&pods["items"]) {
+            let (metadata, status) = (&pod["metadata"], &pod["status"]);
+            let unseen = status["phase"] == "Pending" && status["startTime"].is_null();
+            let overlooked = (unseen && waits(&metadata["creationTimestamp"]))
+                || waits(&metadata["deletionTimestamp"]);
+            if !overlooked
+                || !self.up.contains_key(text(&pod["spec"]["nodeName"]))
+                || !array(&metadata["finalizers"]).is_empty()
+            {
+                continue;
+            }
+            let path = format!(
+                "/api/v1/namespaces/{}/pods/{}",
+                text(&metadata["namespace"]),
+                text(&metadata["name"])
+            );
+            let again = json!({ "metadata": { "annotations": { AGAIN: now.to_string() } } });
+            let answer = admin.call("PATCH", &path, MERGE, &again).await?;
+            answer.or(&[404, 409])?;
+        }
+        Ok(())
     }
 
     /// Looks where a CNI runs.

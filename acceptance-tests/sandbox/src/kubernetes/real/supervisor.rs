@@ -15,6 +15,8 @@ use super::{Order, Real, RealError, Spec, files, manifests};
 
 /// How often it looks for networks that came up.
 const LOOK: Duration = Duration::from_millis(250);
+/// How often kubelets look at their pods again.
+const RELIST: Duration = Duration::from_secs(5);
 /// How often an order is tried before it is given up.
 const TRIES: u32 = 20;
 
@@ -137,6 +139,8 @@ impl Supervisor {
         self.ready.send_replace(true);
         let mut look = tokio::time::interval(LOOK);
         look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut relist = tokio::time::interval(RELIST);
+        relist.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 order = orders.recv() => match order {
@@ -145,6 +149,11 @@ impl Supervisor {
                 },
                 _ = look.tick() => {
                     if let Err(error) = self.machines.networks(&self.admin).await {
+                        report(&self.spec.settings.cluster_name, &error);
+                    }
+                }
+                _ = relist.tick() => {
+                    if let Err(error) = self.machines.relist(&self.admin).await {
                         report(&self.spec.settings.cluster_name, &error);
                     }
                 }

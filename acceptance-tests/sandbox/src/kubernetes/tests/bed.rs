@@ -16,6 +16,9 @@ const DEFINITIONS: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitio
 const LOOK: std::time::Duration = std::time::Duration::from_millis(20);
 const LOOKS: u32 = 6000;
 
+/// How many real control planes run at once: each takes half a gibibyte.
+static ROOM: tokio::sync::Semaphore = tokio::sync::Semaphore::const_new(2);
+
 /// An API server to ask, ours or a real one.
 pub(super) struct Target {
     pub url: String,
@@ -29,6 +32,7 @@ pub(super) struct Bed {
     pub target: Target,
     folder: tempfile::TempDir,
     alone: Alone,
+    _room: Option<tokio::sync::SemaphorePermit<'static>>,
 }
 
 impl std::ops::Deref for Bed {
@@ -60,7 +64,7 @@ fn target(alone: &Alone) -> Target {
 impl Bed {
     /// An empty cluster of ours.
     pub async fn new() -> Self {
-        Self::of(Alone::built_in().await.expect("it starts"))
+        Self::of(Alone::built_in().await.expect("it starts"), None)
     }
 
     /// An empty cluster of real programs; nothing when those have not been built.
@@ -71,16 +75,21 @@ impl Bed {
             .with_max_level(tracing::Level::ERROR)
             .with_test_writer()
             .try_init();
-        Some(Self::of(Alone::real(oracles).await.expect("it starts")))
+        let room = ROOM.acquire().await.ok();
+        Some(Self::of(
+            Alone::real(oracles).await.expect("it starts"),
+            room,
+        ))
     }
 
-    fn of(alone: Alone) -> Self {
+    fn of(alone: Alone, room: Option<tokio::sync::SemaphorePermit<'static>>) -> Self {
         let bed = Self {
             plane: alone.plane.clone(),
             gate: alone.settings.gate.clone(),
             target: target(&alone),
             folder: tempfile::tempdir().expect("the temporary folder is writable"),
             alone,
+            _room: room,
         };
         for (name, user, group) in [
             ("reader", "reader", "readers"),

@@ -81,11 +81,26 @@ const DEPLOYMENT: &str = r#"{
     } }
 }"#;
 
+/// The clients are as content with the real programs, in one cluster.
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_of_the_real_control_plane() {
+    let Some(bed) = Bed::real_with_nodes().await else {
+        return;
+    };
+    reads(&bed).await;
+    writes(&bed).await;
+    drains(&bed).await;
+    bed.end().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn kubectl_reads() {
-    let bed = Bed::with_nodes().await;
+    reads(&Bed::with_nodes().await).await;
+}
+
+async fn reads(bed: &Bed) {
     let Some(text) = script(
-        &bed,
+        bed,
         &[
             "version",
             "get nodes,pods -A -o wide",
@@ -110,7 +125,10 @@ async fn kubectl_reads() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn kubectl_writes() {
-    let bed = Bed::with_nodes().await;
+    writes(&Bed::with_nodes().await).await;
+}
+
+async fn writes(bed: &Bed) {
     let lines = [
         "label node wrk-1 a=b",
         "annotate node wrk-1 c=d",
@@ -118,49 +136,151 @@ async fn kubectl_writes() {
         "taint node wrk-1 k=v:NoSchedule",
         "taint node wrk-1 k-",
         "apply -f -",
-        "rollout status deploy/web --timeout=20s",
+        "rollout status deploy/web --timeout=60s",
         "apply --server-side --force-conflicts -f -",
         "scale deploy/web --replicas=5",
-        "wait --for=jsonpath={.status.readyReplicas}=5 deploy/web --timeout=20s",
+        "wait --for=jsonpath={.status.readyReplicas}=5 deploy/web --timeout=60s",
         "set image deploy/web c=nginx:2",
-        "rollout status deploy/web --timeout=20s",
+        "rollout status deploy/web --timeout=60s",
         "rollout undo deploy/web",
-        "rollout status deploy/web --timeout=20s",
+        "rollout status deploy/web --timeout=60s",
         "create job one --image=x",
-        "wait --for=condition=Complete job/one --timeout=20s",
+        "wait --for=condition=Complete job/one --timeout=60s",
         "create namespace other",
         "create configmap x --from-literal=a=b -n other",
-        "delete namespace other --timeout=20s",
-        "delete deploy/web --cascade=foreground --timeout=20s",
+        "delete namespace other --timeout=60s",
+        "delete deploy/web --cascade=foreground --timeout=60s",
         "auth can-i create pods",
         "explain deployment",
     ];
-    script(&bed, &lines).await;
+    script(bed, &lines).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn kubectl_drains() {
-    let bed = Bed::with_nodes().await;
+    drains(&Bed::with_nodes().await).await;
+}
+
+async fn drains(bed: &Bed) {
     let lines = [
         "apply -f -",
-        "rollout status deploy/web --timeout=20s",
-        "drain wrk-1 --ignore-daemonsets --timeout=30s",
-        "rollout status deploy/web --timeout=20s",
+        "rollout status deploy/web --timeout=60s",
+        "drain wrk-1 --ignore-daemonsets --timeout=60s",
+        "rollout status deploy/web --timeout=60s",
         "get pods -A -o wide --field-selector spec.nodeName=wrk-1",
     ];
-    if script(&bed, &lines[..4]).await.is_some() {
-        let text = script(&bed, &lines[4..]).await.unwrap_or_default();
+    if script(bed, &lines[..4]).await.is_some() {
+        let text = script(bed, &lines[4..]).await.unwrap_or_default();
         assert!(text.contains("cilium-") && !text.contains("web-"), "{text}");
         // A control-plane node: its static pods are no obstacle.
         script(
-            &bed,
+            bed,
             &[
-                "drain cp-1 --ignore-daemonsets --timeout=30s",
+                "drain cp-1 --ignore-daemonsets --timeout=60s",
                 "uncordon cp-1",
             ],
         )
         .await;
     }
+}
+
+/// Lines whose words are the same whoever answers; where a line is expected to fail, it does on both.
+const WORDS: &[&str] = &[
+    "apply -f -",
+    "rollout status deploy/web --timeout=60s",
+    "apply -f -",
+    "create -f -",
+    "diff -f -",
+    "get deploy/web --no-headers -o custom-columns=N:.metadata.name,R:.status.readyReplicas,G:.metadata.generation",
+    "get deploy,rs,pods -o name --selector app=none",
+    "get nodes -o name",
+    "get nodes -o custom-columns=N:.metadata.name,V:.status.nodeInfo.kubeletVersion --sort-by=.metadata.name",
+    "get nothing",
+    "get deploy/none",
+    "get pods --field-selector spec.none=1",
+    "scale deploy/web --replicas=2 --current-replicas=9",
+    "scale deploy/web --replicas=2",
+    "rollout status deploy/web --timeout=60s",
+    "rollout history deploy/web",
+    "rollout pause deploy/web",
+    "rollout pause deploy/web",
+    "rollout resume deploy/web",
+    "label deploy/web a=b",
+    "label deploy/web a=c",
+    "label deploy/web a=c --overwrite",
+    "label deploy/web a=not/a/label --overwrite",
+    "annotate deploy/web note=x",
+    "annotate deploy/web note-",
+    "patch deploy/web --type=merge -p {\"spec\":{\"minReadySeconds\":1}}",
+    "patch deploy/web --type=merge -p {\"spec\":{\"minReadySeconds\":1}}",
+    "patch deploy/web --type=json -p [{\"op\":\"test\",\"path\":\"/spec/minReadySeconds\",\"value\":9}]",
+    "patch deploy/web --type=strategic -p {\"spec\":{\"selector\":{\"matchLabels\":{\"x\":\"y\"}}}}",
+    "patch deploy/web --subresource=scale --type=merge -p {\"spec\":{\"replicas\":-1}}",
+    "set image deploy/web none=nginx:2",
+    "set image deploy/web c=nginx:2",
+    "rollout status deploy/web --timeout=60s",
+    "rollout history deploy/web",
+    "rollout undo deploy/web --to-revision=9",
+    "rollout undo deploy/web",
+    "wait --for=condition=Available deploy/web --timeout=60s",
+    "wait --for=delete deploy/none --timeout=5s",
+    "apply --server-side -f -",
+    "apply --server-side --field-manager=other -f -",
+    "expose deploy/web --port=80",
+    "get service/web -o custom-columns=N:.metadata.name,T:.spec.type,P:.spec.ports[0].port,G:.spec.ports[0].targetPort",
+    "create configmap one --from-literal=a=b",
+    "create configmap one --from-literal=a=b",
+    "create configmap Not_a_name",
+    "create secret generic two --from-literal=a=b",
+    "get secret/two -o jsonpath={.data.a}",
+    "create namespace three",
+    "get namespace/three -o jsonpath={.status.phase}",
+    "create quota four --hard=pods=9 --namespace three",
+    "create serviceaccount five --namespace none",
+    "cordon wrk-3",
+    "cordon wrk-3",
+    "uncordon wrk-3",
+    "taint node wrk-3 k=v:NoSchedule",
+    "taint node wrk-3 k=v:NoSchedule",
+    "taint node wrk-3 k-",
+    "auth can-i delete nodes",
+    "delete pod none",
+    "delete namespace three --timeout=60s",
+    "delete deploy/web --cascade=foreground --timeout=60s",
+    "delete service/web configmap/one secret/two",
+    "delete deploy/web",
+];
+
+/// Progress, which is seen or not, and advice.
+fn unlike(line: &str) -> bool {
+    line.starts_with("Waiting for deployment") || line.starts_with("Warning: ")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn both_answer_kubectl_in_the_same_words() {
+    let Some(real) = Bed::real_with_nodes().await else {
+        return;
+    };
+    let ours = Bed::with_nodes().await;
+    let mut unlikes = Vec::new();
+    for line in WORDS {
+        let words: Vec<&str> = line.split(' ').collect();
+        let answer = async |bed: &Bed| {
+            let told = run(bed, "MANAGEDK8S_KUBECTL", &words, DEPLOYMENT).await?;
+            let text: Vec<&str> = told.1.lines().filter(|line| !unlike(line)).collect();
+            Some((told.0, text.join("\n").replace(&bed.url, "URL")))
+        };
+        let (Some(is), Some(should)) = (answer(&ours).await, answer(&real).await) else {
+            return;
+        };
+        if is != should {
+            unlikes.push(format!(
+                "kubectl {line}\n  ours: {is:?}\n  real: {should:?}"
+            ));
+        }
+    }
+    real.end().await;
+    assert!(unlikes.is_empty(), "{}", unlikes.join("\n"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

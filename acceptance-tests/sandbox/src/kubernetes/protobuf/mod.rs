@@ -172,7 +172,7 @@ fn value(kind: &Type, wire: &Wire<'_>) -> Option<Value> {
 }
 
 /// The bytes of a message whose only field is field 1.
-fn first<'a>(bytes: &'a [u8]) -> Option<&'a [u8]> {
+fn first(bytes: &[u8]) -> Option<&[u8]> {
     match fields(bytes)?.first() {
         Some((1, Wire::Bytes(bytes))) => Some(bytes),
         None => Some(&[]),

@@ -132,7 +132,7 @@ mod tests {
         assert_eq!(
             MESSAGES
                 .values()
-                .map(|message| message.len())
+                .map(std::collections::HashMap::len)
                 .sum::<usize>(),
             written
         );

@@ -75,14 +75,14 @@ pub async fn theirs_killed(bed: &Bed) -> Result {
     let told = bed.not_deployed(&id, json!({}), &patient).await?;
     assert!(told.contains("pending-install"), "{told}");
     bed.deploy(&id, json!({ "size": 1 }), &impatient()).await?;
-    assert_eq!(bed.history(&id).await?, ["1 failed", "2 deployed"]);
+    assert_eq!(bed.history(&id).await?, ["1 superseded", "2 deployed"]);
     bed.killed("upgrade", &id, "hook=hang", &Status::PendingUpgrade)
         .await?;
     bed.deploy(&id, json!({ "size": 2 }), &impatient()).await?;
     assert_eq!(bed.data("site").await?, json!({ "size": "2" }));
     assert_eq!(
         bed.history(&id).await?,
-        ["1 failed", "2 superseded", "3 failed", "4 deployed"]
+        ["1 superseded", "2 superseded", "3 failed", "4 deployed"]
     );
     // And back, past what was killed.
     bed.killed("upgrade", &id, "hook=hang", &Status::PendingUpgrade)

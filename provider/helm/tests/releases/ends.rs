@@ -99,7 +99,7 @@ async fn a_dead_process_is_taken_over_and_a_live_one_is_not() {
     );
     assert_eq!(
         bed.statuses().await,
-        statuses(&[(1, "failed"), (2, "deployed")])
+        statuses(&[(1, "superseded"), (2, "deployed")])
     );
 
     // From here on the other process lives for ever.
@@ -154,7 +154,7 @@ async fn a_cancelled_deployment_is_recorded_and_continued() {
     bed.deploy(&web).await;
     assert_eq!(
         bed.statuses().await,
-        statuses(&[(1, "failed"), (2, "deployed")])
+        statuses(&[(1, "superseded"), (2, "deployed")])
     );
 }
 

@@ -122,7 +122,7 @@ async fn a_failed_hook_fails_the_revision_and_the_next_deployment_repairs_it() {
     );
     assert_eq!(
         bed.statuses().await,
-        statuses(&[(1, "failed"), (2, "deployed")])
+        statuses(&[(1, "superseded"), (2, "deployed")])
     );
     bed.deploy(&good).await;
     assert_eq!(bed.cluster.writes(), ["apply ConfigMap a"]);

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use transport::within;
 
+use super::basis;
 use super::way::{Way, Work};
 use crate::cluster::{ObjectRef, Propagation};
 use crate::release::apply::Writer;
@@ -42,7 +43,17 @@ impl Releases {
         next.heartbeat = None;
         match outcome {
             Ok(()) => {
-                for old in history.iter().filter(|r| r.info.status == Status::Deployed) {
+                // The one that was started from goes too, if it failed and none was in force: so does helm's upgrade, and
+                // helm's rollback does not.
+                let started_from = match work.way {
+                    Way::Rollback(_) => None,
+                    Way::Install | Way::Upgrade => basis(history).map(|basis| basis.revision),
+                };
+                let replaced = |old: &&Release| {
+                    old.info.status == Status::Deployed
+                        || (old.info.status == Status::Failed && started_from == Some(old.revision))
+                };
+                for old in history.iter().filter(replaced) {
                     let mut old = old.clone();
                     old.info.status = Status::Superseded;
                     // Helm, too, goes on when this fails: the newest revision decides. A record

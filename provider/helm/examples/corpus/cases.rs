@@ -56,7 +56,7 @@ pub fn add(
         });
     };
     add(name.clone(), None);
-    if arguments.values.as_deref() == Some("ci") {
+    if arguments.values.is_some() {
         let ci = chart.join("ci");
         let mut files: Vec<PathBuf> = fs::read_dir(&ci)
             .map(|entries| entries.filter_map(|e| e.ok().map(|e| e.path())).collect())

@@ -33,14 +33,18 @@ use clap::Parser;
 struct Arguments {
     /// The folder to search for charts.
     folder: PathBuf,
-    /// `ci`: also with each chart's `ci/*.yaml`.
-    #[arg(long)]
+    /// Also with each of these files of a chart.
+    #[arg(long, num_args = 0..=1, default_missing_value = "ci/*.yaml", value_parser = ["ci", "ci/*.yaml"])]
     values: Option<String>,
     /// Also with flipped booleans: all `enabled` and `create` on, all off, five random subsets.
     #[arg(long)]
     flip: Option<u64>,
     /// Takes dependencies that are not vendored from the charts found, drops the others, in a copy; with a folder
     /// the copies stay there, for `cargo figures --charts` among others.
+    #[expect(
+        clippy::option_option,
+        reason = "clap's form of an option whose value may be left out"
+    )]
     #[arg(long, value_name = "FOLDER", num_args = 0..=1, require_equals = true)]
     vendor: Option<Option<PathBuf>>,
     /// Only charts whose path contains this.

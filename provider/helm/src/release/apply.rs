@@ -107,10 +107,11 @@ impl Writer<'_> {
     }
 
     /// Applies objects in their order; objects of one kind side by side, the next kind after them. `fresh` ones are
-    /// known not to exist. `migrate`: the last revision was written client-side.
+    /// known not to exist. `before` are those of the last revision; `migrate`: it was written client-side.
     pub(super) async fn apply_all(
         &self,
         objects: &[Object],
+        before: &[Object],
         fresh: &[ObjectRef],
         migrate: bool,
     ) -> Result<(), Error> {
@@ -119,7 +120,9 @@ impl Writer<'_> {
                 .iter()
                 .map(|object| {
                     let fresh = fresh.contains(&object.reference);
-                    self.apply(object, fresh, migrate).boxed()
+                    let same = |old: &&Object| old.reference.same_object(&object.reference);
+                    let before = before.iter().find(same).map(|old| &old.value);
+                    self.apply(object, before, fresh, migrate).boxed()
                 })
                 .collect();
             let mut outcomes = stream::iter(writes).buffered(PARALLEL);
@@ -141,7 +144,13 @@ impl Writer<'_> {
         Ok(())
     }
 
-    async fn apply(&self, object: &Object, fresh: bool, migrate: bool) -> Result<(), Error> {
+    async fn apply(
+        &self,
+        object: &Object,
+        before: Option<&Value>,
+        fresh: bool,
+        migrate: bool,
+    ) -> Result<(), Error> {
         let options = WriteOptions::default();
         let failed = |error| {
             let doing = format!("applying {}", describe(&object.reference));
@@ -157,7 +166,7 @@ impl Writer<'_> {
         let left = if fresh {
             None
         } else {
-            self.leave(object).await.map_err(failed)?
+            self.leave(object, before).await.map_err(failed)?
         };
         let value = left.as_ref().unwrap_or(&object.value);
         match self.insist(&object.reference, value, options).await {
@@ -176,14 +185,18 @@ impl Writer<'_> {
     }
 
     /// The object without what is somebody else's in the cluster; `None` when all of it is ours.
-    async fn leave(&self, object: &Object) -> Result<Option<Value>, ClusterError> {
+    async fn leave(
+        &self,
+        object: &Object,
+        before: Option<&Value>,
+    ) -> Result<Option<Value>, ClusterError> {
         let live = match self.cluster.get(&object.reference, self.cancel).await {
             Ok(Some(live)) => live,
             Ok(None) | Err(ClusterError::UnknownKind { .. }) => return Ok(None),
             Err(error) => return Err(error),
         };
         let theirs = &self.options.theirs;
-        let mut left = theirs.leave(&object.reference, &object.value, &live);
+        let mut left = theirs.leave(&object.reference, &object.value, before, &live);
         if let Some(left) = &mut left {
             // The marks of the release are nobody else's.
             stamp(left, self.id);

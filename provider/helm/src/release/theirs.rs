@@ -92,31 +92,45 @@ impl Theirs {
 
     /// Whether a difference in a field is no drift.
     pub(super) fn field(&self, object: &ObjectRef, path: &[Step<'_>], manager: &str) -> bool {
-        self.object(object) || self.left(object, path, manager)
+        self.object(object) || self.placed(object, path) || self.managed(manager)
     }
 
-    /// Whether a field is left alone, by where it is or by who owns it.
-    fn left(&self, object: &ObjectRef, path: &[Step<'_>], manager: &str) -> bool {
+    /// Whether a field is left alone for where it is.
+    fn placed(&self, object: &ObjectRef, path: &[Step<'_>]) -> bool {
+        self.ignored
+            .iter()
+            .any(|rule| rule.names(object) && rule.fields.iter().any(|field| field.covers(path)))
+    }
+
+    /// Whether a field is left alone for who owns it.
+    fn managed(&self, manager: &str) -> bool {
         let program = manager.split('/').next().unwrap_or_default();
-        CONTROLLERS.contains(&program)
-            || self.managers.iter().any(|own| own == program)
-            || self.ignored.iter().any(|rule| {
-                rule.names(object) && rule.fields.iter().any(|field| field.covers(path))
-            })
+        CONTROLLERS.contains(&program) || self.managers.iter().any(|own| own == program)
     }
 
-    /// `ours` without a word on what is left alone in `live`; `None` when there is nothing to leave.
+    /// `ours` without a word on what is left alone in `live`; `None` when there is nothing to leave. `before` is the
+    /// object as the revision before had it.
+    ///
+    /// What a manager owns is left for as long as the release goes on to say the same of it: a value that is changed in
+    /// the release is meant, and an autoscaler that is still there answers it.
     ///
     /// A field that another manager owns is taken out: with server-side apply it then stays as it is, and theirs
     /// alone. One that nobody else owns would go away with our word on it, so it gets its live value.
-    pub(super) fn leave(&self, object: &ObjectRef, ours: &Value, live: &Value) -> Option<Value> {
+    pub(super) fn leave(
+        &self,
+        object: &ObjectRef,
+        ours: &Value,
+        before: Option<&Value>,
+        live: &Value,
+    ) -> Option<Value> {
         let mut left = ours.clone();
         let view = View {
             theirs: self,
             object,
             root: live,
+            compares: before.is_some(),
         };
-        view.leave(&mut left, live, &[]);
+        view.leave(&mut left, before, live, &[]);
         (left != *ours).then_some(left)
     }
 }
@@ -138,22 +152,32 @@ struct View<'v> {
     theirs: &'v Theirs,
     object: &'v ObjectRef,
     root: &'v Value,
+    /// Whether it is known what the revision before said.
+    compares: bool,
 }
 
 impl View<'_> {
-    fn leave(&self, ours: &mut Value, live: &Value, path: &[Step<'_>]) {
+    fn leave(&self, ours: &mut Value, before: Option<&Value>, live: &Value, path: &[Step<'_>]) {
         match (ours, live) {
             (Value::Object(ours), Value::Object(live)) => {
-                ours.retain(|key, ours| self.stays(key, ours, live.get(key), path));
+                ours.retain(|key, ours| {
+                    let before = before.and_then(|before| before.get(key));
+                    self.stays(key, ours, before, live.get(key), path)
+                });
             }
             (Value::Array(ours), Value::Array(live)) => {
                 let Some(places) = partners(ours, live) else {
                     return;
                 };
-                for (ours, place) in ours.iter_mut().zip(places) {
+                let before = before
+                    .and_then(Value::as_array)
+                    .map_or(&[][..], Vec::as_slice);
+                let earlier = partners(ours, before).unwrap_or_else(|| vec![None; ours.len()]);
+                for ((ours, place), earlier) in ours.iter_mut().zip(places).zip(earlier) {
                     if let Some(place) = place {
                         let here = [path, &[Step::Element(place, &live[place])]].concat();
-                        self.leave(ours, &live[place], &here);
+                        let before = earlier.and_then(|earlier| before.get(earlier));
+                        self.leave(ours, before, &live[place], &here);
                     }
                 }
             }
@@ -162,14 +186,21 @@ impl View<'_> {
     }
 
     /// Whether a member goes on being ours, after its inside was gone through.
-    fn stays(&self, key: &str, ours: &mut Value, live: Option<&Value>, path: &[Step<'_>]) -> bool {
+    fn stays(
+        &self,
+        key: &str,
+        ours: &mut Value,
+        before: Option<&Value>,
+        live: Option<&Value>,
+        path: &[Step<'_>],
+    ) -> bool {
         if path.is_empty() && matches!(key, "apiVersion" | "kind") {
             return true;
         }
         let here = [path, &[Step::Field(key)]].concat();
         let Some(live) = live else {
             // Somebody took it out.
-            return !self.theirs.left(self.object, &here, "");
+            return !self.theirs.placed(self.object, &here);
         };
         if same(ours, live) {
             return true;
@@ -183,11 +214,14 @@ impl View<'_> {
             _ => false,
         };
         if inside {
-            self.leave(ours, live, &here);
+            self.leave(ours, before, live, &here);
             return true;
         }
         let owner = owner(self.root, &here);
-        if !self.theirs.left(self.object, &here, &owner) {
+        let repeated = !self.compares || before.is_some_and(|before| same(before, ours));
+        let left =
+            self.theirs.placed(self.object, &here) || (repeated && self.theirs.managed(&owner));
+        if !left {
             return true;
         }
         if owner.is_empty() {
@@ -268,7 +302,7 @@ mod tests {
         let whole = ignoring(&[]);
         assert!(whole.object(&web()) && whole.field(&web(), &spec("a"), "kubectl"));
         let (ours, live) = (json!({"spec": {"a": 1}}), json!({"spec": {"a": 2}}));
-        assert_eq!(whole.leave(&web(), &ours, &live), None);
+        assert_eq!(whole.leave(&web(), &ours, None, &live), None);
     }
 
     #[test]
@@ -307,7 +341,7 @@ mod tests {
             ".spec.containers[name=\"app\"].args",
         ]);
         let left = theirs
-            .leave(&web(), &ours, &live)
+            .leave(&web(), &ours, None, &live)
             .expect("something is left");
         assert_eq!(
             left,
@@ -315,10 +349,32 @@ mod tests {
                 "containers": [{"name": "app", "args": ["y", "z"]}]}})
         );
         // Without a rule only the autoscaler's field is left.
-        let left = Theirs::default().leave(&web(), &ours, &live);
-        let left = left.expect("something is left");
-        assert_eq!(left["spec"].get("replicas"), None);
-        assert_eq!(left["spec"]["paused"], true);
-        assert_eq!(Theirs::default().leave(&web(), &ours, &ours), None);
+        for before in [None, Some(&ours)] {
+            let left = Theirs::default().leave(&web(), &ours, before, &live);
+            let left = left.expect("something is left");
+            assert_eq!(left["spec"].get("replicas"), None);
+            assert_eq!(left["spec"]["paused"], true);
+        }
+        assert_eq!(Theirs::default().leave(&web(), &ours, None, &ours), None);
+    }
+
+    #[test]
+    fn a_value_that_the_release_changes_is_meant() {
+        let live = json!({"metadata": {"managedFields": [{"manager": "keda-operator", "fieldsV1": {
+                "f:spec": {"f:replicas": {}, "f:containers": {"k:{\"name\":\"app\"}": {"f:image": {}}}}}}]},
+            "spec": {"replicas": 5, "containers": [{"name": "app", "image": "a:9"}]}});
+        let release = |replicas: u32, image: &str| {
+            json!({"spec": {"replicas": replicas,
+                "containers": [{"name": "other"}, {"name": "app", "image": image}]}})
+        };
+        let (ours, before) = (release(3, "a:1"), release(2, "a:1"));
+        let left = Theirs::default().leave(&web(), &ours, Some(&before), &live);
+        let left = left.expect("the image is left");
+        assert_eq!(left["spec"]["replicas"], 3);
+        assert_eq!(left["spec"]["containers"][1], json!({"name": "app"}));
+        // A rule on the place holds whatever the release says.
+        let placed = ignoring(&[".spec.replicas"]);
+        let left = placed.leave(&web(), &ours, Some(&before), &live);
+        assert_eq!(left.expect("both are left")["spec"].get("replicas"), None);
     }
 }

@@ -105,7 +105,7 @@ impl Releases {
             hooks::run(writer, Some(&self.store), next, &before).await?;
         }
         writer
-            .apply_all(&work.target, &work.created, work.migrate)
+            .apply_all(&work.target, &work.current, &work.created, work.migrate)
             .await?;
         let vanished: Vec<Object> = work
             .current

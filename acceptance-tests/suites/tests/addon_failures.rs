@@ -282,7 +282,7 @@ async fn a_release_that_a_killed_helm_left_pending_is_recovered() -> Result {
     bench.set_shop(&shop(""))?;
     bench.apply().await?;
     let history = revisions(&tools).await?;
-    assert_eq!(history[0]["status"], "failed", "{history:?}");
+    assert_eq!(history[0]["status"], "superseded", "{history:?}");
     assert_eq!(history[1]["status"], "deployed", "{history:?}");
     bench.expect_empty_plan().await
 }

@@ -146,10 +146,10 @@ const CASES: &[Case] = &[
         "labels", &["topology.kubernetes.io/zone"]),
     error(POOL, "  size    = 3\n  taints = [{ key = \"a\", value = \"b\", effect = \"Never\" }]", "not a taint",
         "taints", &["a=b:Never", "NoSchedule"]),
-    error("\"default\"", "\"Default Pool\"", "pool name is not a short DNS label", "name", &["Default Pool", "lower-case"]),
-    error("\"metallb\"", "\"traefik\"", "add-on is not in the catalogue", "name",
+    error("name    = \"default\"", "name    = \"Default Pool\"", "pool name is not a short DNS label", "name", &["Default Pool", "lower-case"]),
+    error("name       = \"metallb\"", "name       = \"traefik\"", "add-on is not in the catalogue", "name",
         &["\"traefik\"", "metallb", "chart and repository"]),
-    error("\"metallb\"", "\"cilium\"", "the network belongs to the cluster", "name", &["\"cilium\"", "managedk8s_cluster"]),
+    error("name       = \"metallb\"", "name       = \"cilium\"", "the network belongs to the cluster", "name", &["\"cilium\"", "managedk8s_cluster"]),
     Case {
         warning: true,
         ..error(POOL, "  size    = 3\n  vcpu = 112", "worker fits only the largest blade", "vcpu", &["112"])

@@ -104,18 +104,9 @@ impl Core {
         version: i64,
         identity: &Json,
     ) -> Result<Value, Error> {
-        let request = wire::upgrade_resource_identity::Request {
-            type_name: type_name.into(),
-            version,
-            raw_identity: Some(raw(identity)),
-        };
-        let answer = call!(
-            self,
-            upgrade_resource_identity,
-            "UpgradeResourceIdentity",
-            request
-        )?;
-        settle("UpgradeResourceIdentity", answer.diagnostics)?;
+        let answer = self
+            .ask_identity_upgrade(type_name, version, raw(identity))
+            .await?;
         let mut problems = Vec::new();
         let upgraded = self.read_identity(type_name, answer.upgraded_identity, &mut problems);
         if upgraded
@@ -128,6 +119,28 @@ impl Core {
         Ok(upgraded.unwrap_or(Value::Null))
     }
 
+    async fn ask_identity_upgrade(
+        &mut self,
+        type_name: &str,
+        version: i64,
+        identity: wire::RawState,
+    ) -> Result<wire::upgrade_resource_identity::Response, Error> {
+        let request = wire::upgrade_resource_identity::Request {
+            type_name: type_name.into(),
+            version,
+            raw_identity: Some(identity),
+        };
+        let mut answer = call!(
+            self,
+            upgrade_resource_identity,
+            "UpgradeResourceIdentity",
+            request
+        )?;
+        let diagnostics = std::mem::take(&mut answer.diagnostics);
+        settle("UpgradeResourceIdentity", diagnostics)?;
+        Ok(answer)
+    }
+
     /// Asks for the upgrade of an identity that was never stored, as core does for state from before there was one if the
     /// identity's version is not 0.
     ///
@@ -135,18 +148,9 @@ impl Core {
     ///
     /// [`Error::Diagnostics`] when the provider refuses, [`Error::Invalid`] when the answer does not fit the schema.
     pub async fn upgrade_no_identity(&mut self, type_name: &str) -> Result<Option<Value>, Error> {
-        let request = wire::upgrade_resource_identity::Request {
-            type_name: type_name.into(),
-            version: 0,
-            raw_identity: Some(wire::RawState::default()),
-        };
-        let answer = call!(
-            self,
-            upgrade_resource_identity,
-            "UpgradeResourceIdentity",
-            request
-        )?;
-        settle("UpgradeResourceIdentity", answer.diagnostics)?;
+        let answer = self
+            .ask_identity_upgrade(type_name, 0, wire::RawState::default())
+            .await?;
         let mut problems = Vec::new();
         if answer.upgraded_identity.is_none() {
             problems.push("no value at all, not even null".to_owned());

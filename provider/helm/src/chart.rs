@@ -2,6 +2,7 @@
 
 mod archive;
 mod dependencies;
+mod digest;
 pub(crate) mod flat;
 mod folder;
 mod ignore;
@@ -76,7 +77,7 @@ pub struct Chart {
     pub files: Vec<File>,
     /// The charts below `charts/`.
     pub dependencies: Vec<Chart>,
-    digest: String,
+    digest: digest::Digest,
 }
 
 /// Why a chart cannot be used.
@@ -126,7 +127,7 @@ impl Chart {
     /// The SHA-256 of all files in hex, independent of how they were packed: two archives of the
     /// same files have one digest.
     pub fn digest(&self) -> &str {
-        &self.digest
+        self.digest.text()
     }
 
     /// The files of `crds/`, the chart's own first, then those of each subchart.

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use bytes::Bytes;
 use serde_json::{Map, Value};
-use sha2::{Digest as _, Sha256};
 
+use super::digest::Digest;
 use super::{Chart, Error, File, Limits, Lock, Metadata, archive, folder};
 use crate::{values, yaml};
 
@@ -90,7 +90,7 @@ impl Chart {
             schema: None,
             files: Vec::new(),
             dependencies: Vec::new(),
-            digest: String::new(),
+            digest: Digest::default(),
         }
     }
 }
@@ -100,19 +100,6 @@ fn has_extension(name: &str, extension: &str) -> bool {
     Path::new(name)
         .extension()
         .is_some_and(|own| own == extension)
-}
-
-fn digest(files: &[File]) -> String {
-    let mut sorted: Vec<&File> = files.iter().collect();
-    sorted.sort_by(|a, b| a.name.cmp(&b.name));
-    let mut hash = Sha256::new();
-    for file in sorted {
-        for part in [file.name.as_bytes(), &file.data] {
-            hash.update((part.len() as u64).to_be_bytes());
-            hash.update(part);
-        }
-    }
-    hex::encode(hash.finalize())
 }
 
 fn parse(file: &File) -> Result<Value, Error> {
@@ -136,7 +123,7 @@ fn assemble(
             limits.depth
         )));
     }
-    let digest = digest(&files);
+    let digest = Digest::of(&files);
     let mut metadata = Metadata::default();
     let mut found = false;
     for file in files.iter().filter(|file| file.name == "Chart.yaml") {

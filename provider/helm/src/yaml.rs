@@ -7,6 +7,7 @@
 mod decode;
 mod emit;
 mod encode;
+mod plain;
 mod quirks;
 mod resolve;
 mod tree;

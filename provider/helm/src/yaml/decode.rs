@@ -42,6 +42,12 @@ pub(crate) fn decode_value(source: &[u8]) -> Result<Value, Error> {
     first(source)
 }
 
+/// All documents by the full reader alone.
+#[cfg(test)]
+pub(super) fn full(source: &str) -> Result<Vec<serde_json::Value>, Error> {
+    Decoder::read(source, usize::MAX)
+}
+
 fn first<T: Tree>(source: &[u8]) -> Result<T, Error> {
     let values = Decoder::run(source, 1)?;
     Ok(values.into_iter().next().unwrap_or_else(T::nil))
@@ -137,6 +143,13 @@ impl<T: Tree> Decoder<T> {
     fn run(source: &[u8], limit: usize) -> Result<Vec<T>, Error> {
         let source =
             std::str::from_utf8(source).map_err(|_| fault("invalid leading UTF-8 octet"))?;
+        // Nearly all texts are plain, and that is quick to see.
+        if !all_plain(source.as_bytes()) && source.chars().any(is_control) {
+            return Err(fault("control characters are not allowed"));
+        }
+        if let Some(value) = super::plain::read(source) {
+            return Ok(vec![value]);
+        }
         Self::read(source, limit).or_else(|error| {
             // Nobody asks for what stands behind the first document.
             let mut others = quirks::other_readings(source).into_iter();
@@ -147,11 +160,6 @@ impl<T: Tree> Decoder<T> {
 
     fn read(source: &str, limit: usize) -> Result<Vec<T>, Error> {
         let source = source.strip_prefix('\u{feff}').unwrap_or(source);
-        // Nearly all texts are plain, and that is quick to see.
-        let plain = |byte: u8| matches!(byte, b'\t' | b'\n' | b'\r' | b' '..=b'~');
-        if !source.bytes().all(plain) && source.chars().any(is_control) {
-            return Err(fault("control characters are not allowed"));
-        }
         let mut decoder = Self::new();
         let mut documents = Vec::new();
         // go-yaml invents no line break where a block scalar meets the end of the text.
@@ -404,39 +412,14 @@ impl<T: Tree> Decoder<T> {
             }
             let key = match &scalar {
                 Scalar::Merge => Key::Merge,
-                Scalar::Int(int) => Key::Text(int.to_string()),
-                Scalar::Uint(_) => {
-                    return Err(Error(
-                        "error converting YAML to JSON: unsupported map key of type: uint64"
-                            .to_owned(),
-                    ));
-                }
-                Scalar::Bool(value) => Key::Text(value.to_string()),
-                Scalar::Float(float) => Key::Text(key_float(*float)),
-                Scalar::Null => {
-                    return Err(Error(
-                        "error converting YAML to JSON: unsupported map key of type: %!s(<nil>), key: <nil>"
-                            .to_owned(),
-                    ));
-                }
-                Scalar::Timestamp | Scalar::Text => Key::Text(text.into_owned()),
+                scalar => match scalar_key(scalar, &text) {
+                    Some(key) => Key::Text(key.into_owned()),
+                    None => return Err(no_key(scalar)),
+                },
             };
             return self.set_key(key);
         }
-        let value = match scalar {
-            Scalar::Null => T::nil(),
-            Scalar::Bool(value) => T::truth(value),
-            Scalar::Int(int) => T::number(int as f64),
-            Scalar::Uint(uint) => T::number(uint as f64),
-            Scalar::Float(float) if float.is_finite() => T::number(float),
-            Scalar::Float(float) => {
-                return Err(Error(format!(
-                    "error converting YAML to JSON: json: unsupported value: {}",
-                    float_shortest(float, 6)
-                )));
-            }
-            Scalar::Timestamp | Scalar::Text | Scalar::Merge => T::text(&text),
-        };
+        let value = scalar_value(&scalar, &text)?;
         self.remember(anchor, &value);
         self.place(value)
     }
@@ -465,6 +448,53 @@ impl<T: Tree> Decoder<T> {
         }
         Ok(())
     }
+}
+
+/// Whether all are printable or white space, looked at in pieces that the compiler looks at all at once.
+fn all_plain(bytes: &[u8]) -> bool {
+    let plain = |byte: u8| matches!(byte, b'\t' | b'\n' | b'\r' | b' '..=b'~');
+    bytes
+        .chunks(256)
+        .all(|chunk| chunk.iter().fold(true, |all, &byte| all & plain(byte)))
+}
+
+/// What a scalar is as the key of a map; `None` when it cannot be one.
+pub(super) fn scalar_key<'t>(scalar: &Scalar, text: &'t str) -> Option<Cow<'t, str>> {
+    Some(match scalar {
+        Scalar::Int(int) => Cow::Owned(int.to_string()),
+        Scalar::Bool(value) => Cow::Owned(value.to_string()),
+        Scalar::Float(float) => Cow::Owned(key_float(*float)),
+        Scalar::Timestamp | Scalar::Text => Cow::Borrowed(text),
+        Scalar::Uint(_) | Scalar::Null | Scalar::Merge => return None,
+    })
+}
+
+fn no_key(scalar: &Scalar) -> Error {
+    let what = match scalar {
+        Scalar::Uint(_) => "uint64",
+        _ => "%!s(<nil>), key: <nil>",
+    };
+    Error(format!(
+        "error converting YAML to JSON: unsupported map key of type: {what}"
+    ))
+}
+
+/// What a scalar is as a value.
+pub(super) fn scalar_value<T: Tree>(scalar: &Scalar, text: &str) -> Result<T, Error> {
+    Ok(match *scalar {
+        Scalar::Null => T::nil(),
+        Scalar::Bool(value) => T::truth(value),
+        Scalar::Int(int) => T::number(int as f64),
+        Scalar::Uint(uint) => T::number(uint as f64),
+        Scalar::Float(float) if float.is_finite() => T::number(float),
+        Scalar::Float(float) => {
+            return Err(Error(format!(
+                "error converting YAML to JSON: json: unsupported value: {}",
+                float_shortest(float, 6)
+            )));
+        }
+        Scalar::Timestamp | Scalar::Text | Scalar::Merge => T::text(text),
+    })
 }
 
 fn starts_with_brace(source: &str, at: Option<usize>) -> bool {

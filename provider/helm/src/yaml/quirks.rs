@@ -52,21 +52,19 @@ pub(super) fn tab_begins_line(source: &str, from: usize, to: usize) -> Option<us
     None
 }
 
-/// The first tab of a block scalar that stands where its indentation should.
+/// The first tab of a block scalar that stands where its indentation should. The scalar starts with its first line's
+/// text, whose column is the indentation.
 pub(super) fn tab_in_block(source: &str, start: Option<usize>, end: usize) -> Option<usize> {
     let start = start?;
     let text = source.get(start..end)?;
     if !text.contains('\t') {
         return None;
     }
-    let spaces = |line: &str| line.len() - line.trim_start_matches(' ').len();
-    let blank = |line: &&str| line.trim_matches([' ', '\r', '\n']).is_empty();
-    let lines = || text.split_inclusive('\n').skip(1);
-    let indent = lines().find(|line| !blank(line)).map(spaces)?;
-    let mut at = start + text.find('\n').map_or(text.len(), |end| end + 1);
-    for line in lines() {
-        let own = spaces(line);
-        if own < indent && line[own..].starts_with('\t') {
+    let indent = start - source[..start].rfind('\n').map_or(0, |end| end + 1);
+    let mut at = start;
+    for (index, line) in text.split_inclusive('\n').enumerate() {
+        let own = line.len() - line.trim_start_matches(' ').len();
+        if index > 0 && own < indent && line[own..].starts_with('\t') {
             return Some(at + own);
         }
         at += line.len();

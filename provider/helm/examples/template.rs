@@ -71,8 +71,12 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         }
         return Ok(());
     }
-    let text = render(&chart, &options)?.to_template_output();
-    std::io::stdout().lock().write_all(text.as_bytes())?;
+    let rendered = render(&chart, &options)?;
+    let mut out = std::io::BufWriter::with_capacity(64 << 10, std::io::stdout().lock());
+    rendered.write_template_output(&mut out)?;
+    out.flush()?;
+    // The process ends here, and takes its memory with it.
+    std::mem::forget((chart, rendered));
     Ok(())
 }
 

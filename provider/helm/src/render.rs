@@ -9,12 +9,14 @@ mod manifests;
 mod order;
 
 use std::borrow::Cow;
+use std::io;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
 use crate::chart::{self, Chart, Crd};
 use crate::template::{Clock, Entropy, Limits, Lookup, Volatile};
+use crate::value::lossy;
 
 pub(crate) use engine::Unsettled;
 
@@ -204,26 +206,41 @@ impl Rendered {
 
     /// Exactly what `helm template` prints.
     pub fn to_template_output(&self) -> String {
+        let mut text = Vec::new();
+        // Nothing fails to be written into memory.
+        let _ = self.write_template_output(&mut text);
+        String::from_utf8(text)
+            .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+    }
+
+    /// Writes [`Self::to_template_output`], which may be megabytes, document by document.
+    ///
+    /// # Errors
+    ///
+    /// The writer's.
+    pub fn write_template_output(&self, out: &mut impl io::Write) -> io::Result<()> {
         let crds = self.crds.iter().filter(|_| self.include_crds);
-        let crds: Vec<(&str, Cow<'_, str>)> = crds
-            .map(|crd| (&*crd.path, String::from_utf8_lossy(&crd.content)))
-            .collect();
-        let crds = crds.iter().map(|(path, text)| (*path, &**text));
-        let objects = self.manifests.iter().map(|m| (&*m.path, &*m.content));
+        let crds = crds.map(|crd| (&*crd.path, lossy(&crd.content)));
+        let objects = self.manifests.iter();
+        let objects = objects.map(|m| (&*m.path, Cow::Borrowed(&*m.content)));
         let hooks = self.hooks.iter().map(|h| (&*h.path, &*h.manifest));
-        let size = |(path, text): (&str, &str)| path.len() + text.len() + 16;
-        let all = crds.clone().chain(objects.clone()).chain(hooks.clone());
-        let mut text = String::with_capacity(all.map(size).sum());
-        for (path, content) in crds.chain(objects) {
-            push_document(&mut text, path, content);
+        let mut documents = crds.chain(objects).peekable();
+        let mut text = String::new();
+        while let Some((path, content)) = documents.next() {
+            text.clear();
+            push_document(&mut text, path, &content);
+            if documents.peek().is_none() {
+                text.truncate(text.trim_end().len());
+            }
+            out.write_all(text.as_bytes())?;
         }
-        // What comes first begins with dashes: white space is at the end only.
-        text.truncate(text.trim_end().len());
-        text.push('\n');
+        out.write_all(b"\n")?;
         for (path, content) in hooks {
+            text.clear();
             push_document(&mut text, path, content);
+            out.write_all(text.as_bytes())?;
         }
-        text
+        Ok(())
     }
 }
 

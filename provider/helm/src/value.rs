@@ -15,6 +15,7 @@ use std::rc::Rc;
 
 pub use object::{Object, Signature, Type};
 pub use string::Str;
+pub(crate) use string::lossy;
 
 /// The entries of a map, in the byte order of their keys, which is the order templates see.
 pub type Entries = BTreeMap<Str, Value>;

@@ -84,16 +84,7 @@ fn print_at(value: &Value, depth: usize, out: &mut Vec<u8>) {
             out.extend_from_slice(crate::dates::duration_text(*nanos).as_bytes());
         }
         Value::Str(text) => out.extend_from_slice(text),
-        Value::Bytes(bytes) => {
-            out.push(b'[');
-            for (index, byte) in bytes.iter().enumerate() {
-                if index > 0 {
-                    out.push(b' ');
-                }
-                out.extend_from_slice(byte.to_string().as_bytes());
-            }
-            out.push(b']');
-        }
+        Value::Bytes(bytes) => print_bytes(bytes, out),
         Value::List(list) => {
             out.push(b'[');
             for (index, item) in list.items().iter().enumerate() {
@@ -105,9 +96,53 @@ fn print_at(value: &Value, depth: usize, out: &mut Vec<u8>) {
             out.push(b']');
         }
         Value::Map(map) => print_map(map, depth, out),
-        Value::Object(object) => out.extend_from_slice(object.print().as_bytes()),
+        Value::Object(object) => object.print_to(out),
     }
 }
+
+/// A byte slice as numbers. Charts that print their whole dot print all their files this way: megabytes.
+pub(crate) fn print_bytes(bytes: &[u8], out: &mut Vec<u8>) {
+    out.push(b'[');
+    for chunk in bytes.chunks(1_024) {
+        let mut buffer = [b' '; 4 * 1_024];
+        let mut end = 0;
+        for &byte in chunk {
+            let (digits, length) = NUMBERS[usize::from(byte)];
+            buffer[end..end + 4].copy_from_slice(&digits);
+            end += length;
+        }
+        out.extend_from_slice(&buffer[..end]);
+    }
+    if !bytes.is_empty() {
+        out.pop();
+    }
+    out.push(b']');
+}
+
+/// Each byte as Go prints it, a space behind it, and how long that is.
+const NUMBERS: [([u8; 4], usize); 256] = {
+    let mut numbers = [([b' '; 4], 0); 256];
+    let mut number = 0;
+    while number < 256 {
+        let digits = [number / 100, number / 10 % 10, number % 10];
+        let mut at = if number >= 100 {
+            0
+        } else if number >= 10 {
+            1
+        } else {
+            2
+        };
+        let (text, length) = &mut numbers[number];
+        while at < 3 {
+            text[*length] = b'0' + digits[at] as u8;
+            *length += 1;
+            at += 1;
+        }
+        *length += 1;
+        number += 1;
+    }
+    numbers
+};
 
 fn grown(value: &Value, depth: usize, out: &mut Vec<u8>) {
     stacker::maybe_grow(64 << 10, 1 << 20, || print_at(value, depth + 1, out));

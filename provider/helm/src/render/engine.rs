@@ -9,7 +9,7 @@ use super::{SharedClock, SharedEntropy, SharedLookup};
 use crate::chart::{self, Chart};
 use crate::template::marks::{Tracker, breaks_out};
 use crate::template::{self, Clock, Entropy, Env, Lookup, Set};
-use crate::value::{Entries, Map, MapKind, Value};
+use crate::value::{Entries, Map, MapKind, Value, lossy};
 use crate::values::{self, Warnings};
 
 /// What a rendering with stand-ins for unknown values could not settle.
@@ -131,7 +131,7 @@ fn execute(
     });
     let mut set = Set::new();
     for &name in &names {
-        let source = String::from_utf8_lossy(templates[name].source);
+        let source = lossy(templates[name].source);
         set.parse(name, &source)
             .map_err(|e| parse_error(name, &e))?;
     }

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use regex::bytes::Regex;
 
 use crate::chart::File;
+use crate::functions::print::print_bytes;
 use crate::value::{Entries, List, Map, MapKind, Object, Signature, Str, Type, Value};
 use crate::yaml;
 
@@ -108,15 +109,22 @@ impl Object for Files {
     }
 
     fn print(&self) -> String {
-        let parts: Vec<String> = self
-            .0
-            .iter()
-            .map(|(name, data)| {
-                let bytes: Vec<String> = data.iter().map(u8::to_string).collect();
-                format!("{name}:[{}]", bytes.join(" "))
-            })
-            .collect();
-        format!("map[{}]", parts.join(" "))
+        let mut out = Vec::new();
+        self.print_to(&mut out);
+        String::from_utf8_lossy(&out).into_owned()
+    }
+
+    fn print_to(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"map[");
+        for (index, (name, data)) in self.0.iter().enumerate() {
+            if index > 0 {
+                out.push(b' ');
+            }
+            out.extend_from_slice(name.as_bytes());
+            out.push(b':');
+            print_bytes(data, out);
+        }
+        out.push(b']');
     }
 
     fn json(&self) -> Value {

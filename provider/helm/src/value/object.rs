@@ -133,6 +133,11 @@ pub trait Object: 'static {
     /// The text that `print` and `{{ . }}` give.
     fn print(&self) -> String;
 
+    /// Appends that text: for values whose text is long.
+    fn print_to(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.print().as_bytes());
+    }
+
     /// The value as JSON encodes it.
     fn json(&self) -> Value {
         Value::Str(self.print().into())

@@ -17,8 +17,14 @@ impl Str {
 
     /// The text, with U+FFFD for what is not UTF-8.
     pub fn lossy(&self) -> Cow<'_, str> {
-        String::from_utf8_lossy(&self.0)
+        lossy(&self.0)
     }
+}
+
+/// The text, with U+FFFD for what is not UTF-8. The standard library's function of that name looks at every character
+/// even where all is well, which shows with megabytes of definitions.
+pub(crate) fn lossy(bytes: &[u8]) -> Cow<'_, str> {
+    std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
 }
 
 impl Default for Str {

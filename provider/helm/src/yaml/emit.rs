@@ -66,6 +66,12 @@ impl Emitter {
         self.column += 1;
     }
 
+    /// Text on one line.
+    fn put_all(&mut self, text: &str) {
+        self.out.push_str(text);
+        self.column += text.chars().count();
+    }
+
     fn put_break(&mut self) {
         self.out.push('\n');
         self.column = 0;
@@ -102,9 +108,7 @@ impl Emitter {
         if need_space && !self.whitespace {
             self.put(' ');
         }
-        for char in text.chars() {
-            self.put(char);
-        }
+        self.put_all(text);
         self.whitespace = is_space;
         self.indention = self.indention && is_indent;
     }
@@ -132,9 +136,7 @@ impl Emitter {
         if !self.whitespace {
             self.put(' ');
         }
-        for char in text.chars() {
-            self.put(char);
-        }
+        self.put_all(text);
         self.whitespace = false;
         self.indention = false;
     }
@@ -191,6 +193,14 @@ impl Emitter {
                 plain: true,
                 single: true,
                 block: false,
+            };
+        }
+        if is_simple(text) {
+            return Analysis {
+                multiline: false,
+                plain: true,
+                single: true,
+                block: true,
             };
         }
         let bytes = text.as_bytes();
@@ -257,6 +267,13 @@ impl Emitter {
     fn plain(&mut self, text: &str, breaks: bool) {
         if !self.whitespace && (!text.is_empty() || self.dialect == Dialect::V2) {
             self.put(' ');
+        }
+        // Nearly all texts end before a line would be folded.
+        if !breaks || self.dialect == Dialect::V3 || self.column + text.len() <= WIDTH {
+            self.put_all(text);
+            self.whitespace = false;
+            self.indention = false;
+            return;
         }
         let mut spaces = false;
         let mut chars = text.chars().peekable();
@@ -391,22 +408,32 @@ impl Emitter {
         self.put_break();
         self.indention = true;
         self.whitespace = true;
-        let mut breaks = true;
-        for char in text.chars() {
-            if is_break(char) {
-                self.write_break(char);
-                self.indention = true;
-                breaks = true;
-            } else {
-                if breaks {
-                    self.write_indent();
-                }
-                self.put(char);
+        for line in text.split_inclusive(is_break) {
+            let end = line.chars().next_back().filter(|&last| is_break(last));
+            let kept = &line[..line.len() - end.map_or(0, char::len_utf8)];
+            if !kept.is_empty() {
+                self.write_indent();
+                self.put_all(kept);
                 self.indention = false;
-                breaks = false;
+            }
+            if let Some(end) = end {
+                self.write_break(end);
+                self.indention = true;
             }
         }
     }
+}
+
+/// Whether a glance tells that `text` can stand as it is: printable, without what is ever an indicator.
+fn is_simple(text: &str) -> bool {
+    let inner = |byte: &u8| matches!(byte, b' '..=b'~') && !matches!(byte, b':' | b'#');
+    let outer = |byte: Option<&u8>| {
+        byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'_' | b'$'))
+    };
+    let bytes = text.as_bytes();
+    outer(bytes.first())
+        && (outer(bytes.last()) || matches!(bytes.last(), Some(b'.' | b'"' | b')' | b'%')))
+        && bytes.iter().all(inner)
 }
 
 const fn is_break(char: char) -> bool {

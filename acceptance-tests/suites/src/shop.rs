@@ -79,10 +79,20 @@ impl Bench {
     /// What the harness cannot do.
     pub async fn with_shop(addons: &str) -> Result<Self> {
         let bench = Self::start().await?;
-        bench.terraform.write("main.tf", CLUSTER)?;
-        bench.set_shop(addons)?;
-        bench.terraform.init().await?;
+        bench.use_shop(addons).await?;
         Ok(bench)
+    }
+
+    /// Writes the small cluster with `addons` beside it, and initialises.
+    ///
+    /// # Errors
+    ///
+    /// What the harness cannot do, or a failing `init`.
+    pub async fn use_shop(&self, addons: &str) -> Result {
+        self.terraform.write("main.tf", CLUSTER)?;
+        self.set_shop(addons)?;
+        self.terraform.init().await?;
+        Ok(())
     }
 
     /// Writes the add-ons anew.

@@ -3,13 +3,25 @@
 use serde_json::{Value, json};
 use suites::{Bench, Result, SHOP, shop, shop_of};
 
+suites::on_both! {
+    values_sets_and_patches_reach_the_cluster_and_plans_show_them,
+    write_only_values_are_nowhere,
+    generated_and_unknown_leaves_are_known_after_the_apply,
+    failures_go_back_and_hooks_run_or_do_not,
+    definitions_stay_or_go_as_declared,
+    ;
+    built_in_only:
+    mistakes_are_told_at_their_attribute: "no cluster is asked",
+}
+
 fn changes(change: &Value) -> &Value {
     &change["after"]["changes"]
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn values_sets_and_patches_reach_the_cluster_and_plans_show_them() -> Result {
-    let bench = Bench::with_shop(&shop("")).await?;
+async fn values_sets_and_patches_reach_the_cluster_and_plans_show_them(
+    bench: &mut Bench,
+) -> Result {
+    bench.set_shop(&shop(""))?;
     // A create lists what it makes.
     let change = bench.planned("first", SHOP).await?;
     let objects = change["after"]["objects"].as_object().ok_or("no objects")?;
@@ -116,11 +128,10 @@ async fn values_sets_and_patches_reach_the_cluster_and_plans_show_them() -> Resu
     bench.expect_empty_plan().await?;
     let state = std::fs::metadata(bench.terraform.folder().join("terraform.tfstate"))?;
     assert!(state.len() < 60_000, "{} bytes of state", state.len());
-    bench.destroy().await
+    Ok(())
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn write_only_values_are_nowhere() -> Result {
+async fn write_only_values_are_nowhere(bench: &mut Bench) -> Result {
     let secret = |password: &str, version: u32| {
         shop(&format!(
             r#"
@@ -130,7 +141,7 @@ async fn write_only_values_are_nowhere() -> Result {
 "#
         ))
     };
-    let bench = Bench::with_shop(&secret("correct-horse-battery", 1)).await?;
+    bench.set_shop(&secret("correct-horse-battery", 1))?;
     let mut shown = bench.apply().await?.text();
     bench.expect_nowhere("correct-horse-battery", &[&shown])?;
     // The version alone tells of a change.
@@ -177,9 +188,8 @@ async fn write_only_values_are_nowhere() -> Result {
     Ok(())
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn generated_and_unknown_leaves_are_known_after_the_apply() -> Result {
-    let bench = Bench::with_shop(&shop("  values = { generated = true }")).await?;
+async fn generated_and_unknown_leaves_are_known_after_the_apply(bench: &mut Bench) -> Result {
+    bench.set_shop(&shop("  values = { generated = true }"))?;
     bench.apply().await?;
     bench.expect_empty_plan().await?;
     let late = |extra: &str| {
@@ -218,12 +228,10 @@ async fn generated_and_unknown_leaves_are_known_after_the_apply() -> Result {
     bench.expect_empty_plan().await
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn failures_go_back_and_hooks_run_or_do_not() -> Result {
-    let bench = Bench::with_shop(&shop(
+async fn failures_go_back_and_hooks_run_or_do_not(bench: &mut Bench) -> Result {
+    bench.set_shop(&shop(
         "  atomic = true\n  values = { check = { enabled = true } }",
-    ))
-    .await?;
+    ))?;
     bench.apply().await?;
     let Some(tools) = bench.tools().await? else {
         return Ok(());
@@ -265,9 +273,8 @@ async fn failures_go_back_and_hooks_run_or_do_not() -> Result {
     Ok(())
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn definitions_stay_or_go_as_declared() -> Result {
-    let bench = Bench::with_shop(&shop("  crds = { upgrade = false }")).await?;
+async fn definitions_stay_or_go_as_declared(bench: &mut Bench) -> Result {
+    bench.set_shop(&shop("  crds = { upgrade = false }"))?;
     bench.apply().await?;
     let Some(tools) = bench.tools().await? else {
         return Ok(());
@@ -296,9 +303,8 @@ async fn definitions_stay_or_go_as_declared() -> Result {
     Ok(())
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn mistakes_are_told_at_their_attribute() -> Result {
-    let bench = Bench::with_shop(&shop("")).await?;
+async fn mistakes_are_told_at_their_attribute(bench: &mut Bench) -> Result {
+    bench.set_shop(&shop(""))?;
     for (attributes, wanted) in [
         ("  values = [\"a: 1\", \"- b\"]", "values cannot be read"),
         (

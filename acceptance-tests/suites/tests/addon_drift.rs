@@ -5,6 +5,16 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 use suites::{Bench, Result, SHOP, shop};
 
+suites::on_both! {
+    a_change_by_hand_is_named_with_its_manager_and_put_back,
+    a_release_that_helm_upgraded_is_told_and_put_back,
+    what_is_not_ready_any_more_is_told,
+    an_imported_release_of_any_chart_changes_nothing,
+    ;
+    built_in_only:
+    thirty_add_ons_are_refreshed_with_one_list_a_kind: "the sandbox counts the calls of its own API alone",
+}
+
 const DEPLOYMENT: &str = "object apps/v1 Deployment shop/shop";
 
 async fn drift(bench: &Bench, file: &str) -> Result<Value> {
@@ -13,9 +23,8 @@ async fn drift(bench: &Bench, file: &str) -> Result<Value> {
     Ok(change["before"]["drift"].clone())
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_change_by_hand_is_named_with_its_manager_and_put_back() -> Result {
-    let bench = Bench::with_shop(&shop("")).await?;
+async fn a_change_by_hand_is_named_with_its_manager_and_put_back(bench: &mut Bench) -> Result {
+    bench.set_shop(&shop(""))?;
     bench.apply().await?;
     let Some(tools) = bench.tools().await? else {
         return Ok(());
@@ -36,7 +45,7 @@ async fn a_change_by_hand_is_named_with_its_manager_and_put_back() -> Result {
         tools.kubectl(&arguments).await
     };
     scale("kubectl-edit", 2).await?;
-    let found = drift(&bench, "one").await?;
+    let found = drift(bench, "one").await?;
     let text = found[DEPLOYMENT].as_str().unwrap_or_default();
     assert!(text.contains(".spec.replicas"), "{found:#}");
     assert!(text.contains("kubectl-edit"), "{found:#}");
@@ -137,9 +146,8 @@ async fn a_change_by_hand_is_named_with_its_manager_and_put_back() -> Result {
 
 /// A revision that somebody else makes inherits the labels of ours, the fingerprint too; it is theirs all the same, and
 /// so is one that goes back to ours.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_release_that_helm_upgraded_is_told_and_put_back() -> Result {
-    let bench = Bench::with_shop(&shop("")).await?;
+async fn a_release_that_helm_upgraded_is_told_and_put_back(bench: &mut Bench) -> Result {
+    bench.set_shop(&shop(""))?;
     bench.apply().await?;
     let Some(tools) = bench.tools().await? else {
         return Ok(());
@@ -168,7 +176,7 @@ async fn a_release_that_helm_upgraded_is_told_and_put_back() -> Result {
         if let Some(arguments) = helm {
             tools.helm(&arguments).await?;
         }
-        let found = drift(&bench, file).await?.to_string();
+        let found = drift(bench, file).await?.to_string();
         assert!(
             found.contains("made by another than this provider"),
             "{found}"
@@ -180,9 +188,8 @@ async fn a_release_that_helm_upgraded_is_told_and_put_back() -> Result {
     Ok(())
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_is_not_ready_any_more_is_told() -> Result {
-    let bench = Bench::with_shop(&shop("")).await?;
+async fn what_is_not_ready_any_more_is_told(bench: &mut Bench) -> Result {
+    bench.set_shop(&shop(""))?;
     bench.apply().await?;
     let Some(tools) = bench.tools().await? else {
         return Ok(());
@@ -195,7 +202,7 @@ async fn what_is_not_ready_any_more_is_told() -> Result {
     tools
         .kubectl(&["delete", "pods", "-n", "shop", "--all"])
         .await?;
-    let found = drift(&bench, "ill").await?;
+    let found = drift(bench, "ill").await?;
     let text = found[DEPLOYMENT].as_str().unwrap_or_default();
     assert!(text.starts_with("not ready"), "{found:#}");
     let well = "{\"spec\":{\"template\":{\"metadata\":{\"annotations\":{\"sandbox.managedk8s.io/outcome\":null}}}}}";
@@ -216,8 +223,7 @@ async fn what_is_not_ready_any_more_is_told() -> Result {
     Ok(())
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_imported_release_of_any_chart_changes_nothing() -> Result {
+async fn an_imported_release_of_any_chart_changes_nothing(bench: &mut Bench) -> Result {
     let addon = shop(
         r#"
   values = [{ message = "m", extra = { a = "1", n = 2 } }, "replicas: 2"]
@@ -229,7 +235,7 @@ async fn an_imported_release_of_any_chart_changes_nothing() -> Result {
   post_render     = [{ target = { kind = "Service" }, patch = { metadata = { annotations = { a = "b" } } } }]
 "#,
     );
-    let bench = Bench::with_shop(&addon).await?;
+    bench.set_shop(&addon)?;
     bench.apply().await?;
     bench.expect_empty_plan().await?;
     let id = bench.attribute(SHOP, "id").await?;
@@ -248,8 +254,7 @@ async fn an_imported_release_of_any_chart_changes_nothing() -> Result {
 }
 
 /// Thirty releases: one list a kind serves all of them.
-#[tokio::test(flavor = "multi_thread")]
-async fn thirty_add_ons_are_refreshed_with_one_list_a_kind() -> Result {
+async fn thirty_add_ons_are_refreshed_with_one_list_a_kind(bench: &mut Bench) -> Result {
     let mut many = String::new();
     write!(
         many,
@@ -268,7 +273,7 @@ async fn thirty_add_ons_are_refreshed_with_one_list_a_kind() -> Result {
                 "  crds       = { install = count.index == 0 }\n  wait       = false\n  depends_on"
             )
     )?;
-    let bench = Bench::with_shop(&many).await?;
+    bench.set_shop(&many)?;
     bench.apply().await?;
     bench.admin().reset_calls().await?;
     bench.expect_empty_plan().await?;

@@ -7,6 +7,18 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use suites::{Bench, Result, SHOP, Tools, shop};
 
+suites::on_both! {
+    a_namespace_and_objects_of_others_are_taken_only_when_that_is_declared,
+    a_failed_upgrade_leaves_what_it_made_or_cleans_it_up,
+    jobs_are_waited_for_when_that_is_declared,
+    schemas_versions_of_apis_and_definitions_are_as_declared,
+    a_release_that_a_killed_helm_left_pending_is_recovered,
+    ;
+    built_in_only:
+    a_failed_hook_shows_what_its_pod_printed: "no kubelet of the real one has the output of containers",
+    the_state_of_a_large_release_is_small_and_holds_no_secret: "what is in state and output does not depend on the API",
+}
+
 /// The names of the configuration maps of the shop.
 async fn maps(tools: &Tools) -> Result<Vec<String>> {
     let list = tools.get(&["configmaps", "-n", "shop"]).await?;
@@ -24,9 +36,9 @@ async fn revisions(tools: &Tools) -> Result<Vec<Value>> {
     Ok(serde_json::from_str(&history)?)
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_namespace_and_objects_of_others_are_taken_only_when_that_is_declared() -> Result {
-    let bench = Bench::with_shop("").await?;
+async fn a_namespace_and_objects_of_others_are_taken_only_when_that_is_declared(
+    bench: &mut Bench,
+) -> Result {
     bench.apply().await?;
     let Some(tools) = bench.tools().await? else {
         return Ok(());
@@ -55,7 +67,7 @@ async fn a_namespace_and_objects_of_others_are_taken_only_when_that_is_declared(
         "{refused}"
     );
     bench.set_shop(&shop(
-        "  create_namespace = false\n  take_ownership = true\n  pod_security = \"restricted\"",
+        "  create_namespace = false\n  take_ownership = true\n  pod_security = \"baseline\"",
     ))?;
     bench.apply().await?;
     let map = tools.get(&["configmap", "shop", "-n", "shop"]).await?;
@@ -70,19 +82,17 @@ async fn a_namespace_and_objects_of_others_are_taken_only_when_that_is_declared(
     bench.expect_empty_plan().await?;
     // A namespace of ours has the labels that are declared.
     bench.set_shop(&shop(
-        "  take_ownership = true\n  pod_security = \"restricted\"\n  values = { replicas = 2 }",
+        "  take_ownership = true\n  pod_security = \"baseline\"\n  values = { replicas = 2 }",
     ))?;
     bench.apply().await?;
     let namespace = tools.get(&["namespace", "shop"]).await?;
-    assert_eq!(namespace["metadata"]["labels"][enforced], "restricted");
+    assert_eq!(namespace["metadata"]["labels"][enforced], "baseline");
     bench.expect_empty_plan().await
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_failed_upgrade_leaves_what_it_made_or_cleans_it_up() -> Result {
+async fn a_failed_upgrade_leaves_what_it_made_or_cleans_it_up(bench: &mut Bench) -> Result {
     let ill = "  values = { outcome = \"crash\", extra = { a = \"1\" } }\n  timeouts = { update = \"4s\", delete = \"3m\" }\n";
-    let bench =
-        Bench::with_shop(&shop("  max_history = 2\n  description = \"by the suite\"")).await?;
+    bench.set_shop(&shop("  max_history = 2\n  description = \"by the suite\""))?;
     bench.apply().await?;
     let Some(tools) = bench.tools().await? else {
         return Ok(());
@@ -112,15 +122,14 @@ async fn a_failed_upgrade_leaves_what_it_made_or_cleans_it_up() -> Result {
     Ok(())
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn jobs_are_waited_for_when_that_is_declared() -> Result {
+async fn jobs_are_waited_for_when_that_is_declared(bench: &mut Bench) -> Result {
     let work = |outcome: &str, more: &str| {
         shop(&format!(
             "  values = {{ work = {{ enabled = true, outcome = \"{outcome}\" }} }}\n{more}"
         ))
     };
     // One that goes on for ever has started, which is enough.
-    let bench = Bench::with_shop(&work("hang", "")).await?;
+    bench.set_shop(&work("hang", ""))?;
     bench.apply().await?;
     bench.set_shop(&work("", "  wait_for_jobs = true\n  force_update = true"))?;
     bench.apply().await?;
@@ -141,10 +150,9 @@ async fn jobs_are_waited_for_when_that_is_declared() -> Result {
     Ok(())
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_failed_hook_shows_what_its_pod_printed() -> Result {
+async fn a_failed_hook_shows_what_its_pod_printed(bench: &mut Bench) -> Result {
     let failing = "  values = { check = { enabled = true, outcome = \"fail\" } }";
-    let bench = Bench::with_shop(&shop(failing)).await?;
+    bench.set_shop(&shop(failing))?;
     let refused = bench.terraform.apply().await?.expect_code(1)?.words();
     assert!(refused.contains("post-install hooks failed"), "{refused}");
     assert!(
@@ -179,9 +187,8 @@ async fn a_failed_hook_shows_what_its_pod_printed() -> Result {
     bench.expect_empty_plan().await
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn schemas_versions_of_apis_and_definitions_are_as_declared() -> Result {
-    let bench = Bench::with_shop(&shop("  crds = { install = false }")).await?;
+async fn schemas_versions_of_apis_and_definitions_are_as_declared(bench: &mut Bench) -> Result {
+    bench.set_shop(&shop("  crds = { install = false }"))?;
     bench.apply().await?;
     let Some(tools) = bench.tools().await? else {
         return Ok(());
@@ -242,9 +249,7 @@ async fn let_it_be_old(tools: &Tools) -> Result {
     Ok(())
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_release_that_a_killed_helm_left_pending_is_recovered() -> Result {
-    let bench = Bench::with_shop("").await?;
+async fn a_release_that_a_killed_helm_left_pending_is_recovered(bench: &mut Bench) -> Result {
     bench.apply().await?;
     let Some(tools) = bench.tools().await? else {
         return Ok(());
@@ -288,9 +293,7 @@ async fn a_release_that_a_killed_helm_left_pending_is_recovered() -> Result {
 }
 
 /// A chart of many objects, with Secrets, some of them made up by the chart.
-#[tokio::test(flavor = "multi_thread")]
-async fn the_state_of_a_large_release_is_small_and_holds_no_secret() -> Result {
-    let mut bench = Bench::with_shop("").await?;
+async fn the_state_of_a_large_release_is_small_and_holds_no_secret(bench: &mut Bench) -> Result {
     let log = bench.terraform.folder().join("trace.log");
     let chart = bench.terraform.folder().join("charts/large");
     std::fs::create_dir_all(chart.join("templates"))?;

@@ -197,11 +197,10 @@ const STACK: usize = 64 << 20;
 impl Rendered {
     /// The release's manifest: every object behind its `# Source:` line, as records keep it.
     pub fn manifest(&self) -> String {
-        let mut text = String::new();
-        for manifest in &self.manifests {
-            push_document(&mut text, &manifest.path, &manifest.content);
-        }
-        text
+        let objects = self.manifests.iter();
+        objects
+            .flat_map(|manifest| document(&manifest.path, &manifest.content))
+            .collect()
     }
 
     /// Exactly what `helm template` prints.
@@ -225,31 +224,32 @@ impl Rendered {
         let objects = objects.map(|m| (&*m.path, Cow::Borrowed(&*m.content)));
         let hooks = self.hooks.iter().map(|h| (&*h.path, &*h.manifest));
         let mut documents = crds.chain(objects).peekable();
-        let mut text = String::new();
         while let Some((path, content)) = documents.next() {
-            text.clear();
-            push_document(&mut text, path, &content);
-            if documents.peek().is_none() {
-                text.truncate(text.trim_end().len());
+            if documents.peek().is_some() {
+                write(out, document(path, &content))?;
+            } else {
+                // What follows is set off by one line feed, whatever the last document ends with.
+                let last = document(path, &content).concat();
+                out.write_all(last.trim_end().as_bytes())?;
             }
-            out.write_all(text.as_bytes())?;
         }
         out.write_all(b"\n")?;
         for (path, content) in hooks {
-            text.clear();
-            push_document(&mut text, path, content);
-            out.write_all(text.as_bytes())?;
+            write(out, document(path, content))?;
         }
         Ok(())
     }
 }
 
-fn push_document(text: &mut String, path: &str, content: &str) {
-    text.push_str("---\n# Source: ");
-    text.push_str(path);
-    text.push('\n');
-    text.push_str(content);
-    text.push('\n');
+/// An object behind the line that says where it came from.
+const fn document<'t>(path: &'t str, content: &'t str) -> [&'t str; 5] {
+    ["---\n# Source: ", path, "\n", content, "\n"]
+}
+
+fn write(out: &mut impl io::Write, parts: [&str; 5]) -> io::Result<()> {
+    parts
+        .into_iter()
+        .try_for_each(|part| out.write_all(part.as_bytes()))
 }
 
 /// Whether Helm takes `name` for a release.

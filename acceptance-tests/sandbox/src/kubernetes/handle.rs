@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::answer::{self, Form};
 use super::api::{ApiServer, Request};
+use super::conform::conform;
 use super::pki::Identity;
 use super::registry::{REVIEWS, Resource};
 use super::route::{self, Route};
@@ -35,6 +36,16 @@ pub(super) struct Call {
 }
 
 impl Call {
+    /// Gives a body its kind, name and place as the path has them.
+    pub fn conform(&self, object: &mut Value) -> Result<(), Status> {
+        conform(
+            &self.resource,
+            &self.namespace,
+            self.name.as_deref(),
+            object,
+        )
+    }
+
     pub fn query(&self, key: &str) -> &str {
         self.query.get(key).map(String::as_str).unwrap_or_default()
     }

@@ -5,7 +5,6 @@ use serde_json::{Value, json};
 
 use super::answer;
 use super::api::State;
-use super::conform::conform;
 use super::delete::{self, Deletion};
 use super::handle::Call;
 use super::patch;
@@ -135,12 +134,7 @@ fn replace(store: &mut Store, method: &Method, call: &Call) -> Result<Response<B
             object
         }
     };
-    conform(
-        &call.resource,
-        &call.namespace,
-        call.name.as_deref(),
-        &mut object,
-    )?;
+    call.conform(&mut object)?;
     let mut options = call.options();
     if call.subresource == "approval" {
         "status".clone_into(&mut options.subresource);

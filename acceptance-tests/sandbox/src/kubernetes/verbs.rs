@@ -10,7 +10,6 @@ use serde_json::{Value, json};
 use super::answer::{self, Form};
 use super::api::State;
 use super::apply::{self, Writer};
-use super::conform::conform;
 use super::delete::Deletion;
 use super::handle::Call;
 use super::server::Body;
@@ -108,12 +107,7 @@ pub(super) fn list(store: &Store, call: &Call) -> Result<Response<Body>, Status>
 
 pub(super) fn create(store: &mut Store, call: &Call) -> Result<Response<Body>, Status> {
     let mut object = call.body.clone();
-    conform(
-        &call.resource,
-        &call.namespace,
-        call.name.as_deref(),
-        &mut object,
-    )?;
+    call.conform(&mut object)?;
     if !text(&object["metadata"]["resourceVersion"]).is_empty() {
         return Err(Status::internal(
             "resourceVersion should not be set on objects to be created",
@@ -125,12 +119,7 @@ pub(super) fn create(store: &mut Store, call: &Call) -> Result<Response<Body>, S
 
 pub(super) fn update(store: &mut Store, call: &Call) -> Result<Response<Body>, Status> {
     let mut object = call.body.clone();
-    conform(
-        &call.resource,
-        &call.namespace,
-        call.name.as_deref(),
-        &mut object,
-    )?;
+    call.conform(&mut object)?;
     let old = call.find(store)?;
     if call.resource.custom && text(&object["metadata"]["resourceVersion"]).is_empty() {
         let why = "must be specified for an update";
@@ -163,12 +152,7 @@ pub(super) fn patched(store: &mut Store, call: &Call) -> Result<Response<Body>, 
         }
         other => return Err(Status::unsupported_media_type(other)),
     }
-    conform(
-        &call.resource,
-        &call.namespace,
-        call.name.as_deref(),
-        &mut object,
-    )?;
+    call.conform(&mut object)?;
     options.applied = false;
     let updated = write::update(store, &call.resource, &old, object, &options)?;
     Ok(call.show(StatusCode::OK, &updated))
@@ -186,12 +170,7 @@ fn applied(
         ));
     }
     let mut object = call.body.clone();
-    conform(
-        &call.resource,
-        &call.namespace,
-        call.name.as_deref(),
-        &mut object,
-    )?;
+    call.conform(&mut object)?;
     if object["metadata"]
         .get("managedFields")
         .is_some_and(|fields| !fields.is_null())

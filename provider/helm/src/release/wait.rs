@@ -181,42 +181,83 @@ impl Waiter<'_> {
         }
     }
 
-    /// Why the pods of a workload do not run, as far as they say so themselves.
+    /// Why the pods of a workload do not run, as far as they say so themselves, or why there are none.
     async fn causes(&self, workload: Option<&Value>) -> String {
         let Some(workload) = workload else {
             return String::new();
         };
-        let selector = workload
-            .pointer("/spec/selector/matchLabels")
-            .and_then(Value::as_object);
-        let Some(selector) = selector else {
-            return String::new();
-        };
-        let labels: Vec<String> = selector
+        let mut reasons: Vec<String> = self
+            .pods(workload)
+            .await
             .iter()
-            .filter_map(|(key, value)| Some(format!("{key}={}", value.as_str()?)))
+            .flat_map(pod_reasons)
             .collect();
-        let query = ListQuery {
-            api_version: "v1".into(),
-            kind: "Pod".into(),
-            namespace: workload
-                .pointer("/metadata/namespace")
-                .and_then(Value::as_str)
-                .map(str::to_owned),
-            labels: labels.join(","),
-        };
-        let Ok(pods) = self.cluster.list(&query, self.cancel).await else {
-            return String::new();
-        };
-        let mut reasons: Vec<String> = pods.iter().flat_map(pod_reasons).collect();
         reasons.sort();
         reasons.dedup();
+        if reasons.is_empty() {
+            reasons.extend(self.refused_pod(workload).await);
+        }
         reasons.truncate(3);
         if reasons.is_empty() {
             String::new()
         } else {
             format!(" ({})", reasons.join("; "))
         }
+    }
+
+    async fn pods(&self, workload: &Value) -> Vec<Value> {
+        let selector = workload
+            .pointer("/spec/selector/matchLabels")
+            .and_then(Value::as_object);
+        let Some(selector) = selector else {
+            return Vec::new();
+        };
+        let labels: Vec<String> = selector
+            .iter()
+            .filter_map(|(key, value)| Some(format!("{key}={}", value.as_str()?)))
+            .collect();
+        self.beside(workload, "Pod", labels.join(",")).await
+    }
+
+    /// Why a workload's controller could make no pod: admission or a quota refused it. Deployments say so in a condition,
+    /// the others by an event alone.
+    async fn refused_pod(&self, workload: &Value) -> Option<String> {
+        let told = |text: &str| format!("pods cannot be made: {text}");
+        let conditions = workload.pointer("/status/conditions");
+        let failure = conditions
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .find(|one| one["type"] == "ReplicaFailure" && one["status"] == "True");
+        if let Some(failure) = failure {
+            return failure["message"].as_str().map(told);
+        }
+        let uid = workload.pointer("/metadata/uid")?;
+        let events = self.beside(workload, "Event", String::new()).await;
+        events
+            .iter()
+            .filter(|event| {
+                event["reason"] == "FailedCreate"
+                    && event.pointer("/involvedObject/uid") == Some(uid)
+            })
+            .max_by_key(|event| event["lastTimestamp"].as_str().map(str::to_owned))
+            .and_then(|event| event["message"].as_str())
+            .map(told)
+    }
+
+    /// Objects of the core API in the namespace of another; none where they cannot be read.
+    async fn beside(&self, object: &Value, kind: &str, labels: String) -> Vec<Value> {
+        let query = ListQuery {
+            api_version: "v1".into(),
+            kind: kind.into(),
+            namespace: object
+                .pointer("/metadata/namespace")
+                .and_then(Value::as_str)
+                .map(str::to_owned),
+            labels,
+        };
+        let found = self.cluster.list(&query, self.cancel).await;
+        found.unwrap_or_default()
     }
 }
 

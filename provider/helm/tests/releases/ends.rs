@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use helm::ClusterError;
 use helm::release::{Error, Options, Status, Wait};
-use serde_json::json;
+use serde_json::{Value, json};
 use transport::Clock as _;
 
 use crate::support::Fault;
@@ -176,4 +176,51 @@ async fn no_timeout_is_half_a_minute() {
     let waited = bed.clock.passed().saturating_sub(before);
     // Signs of life pass time as well; without the rule it would be none at all.
     assert!((30..120).contains(&waited.as_secs()), "{waited:?}");
+}
+
+/// A pod that admission or a quota refuses does not exist, so that it cannot tell why: its controller does.
+#[tokio::test]
+async fn a_timeout_tells_why_pods_cannot_be_made() {
+    let told = async |name: &str, events: &[Value]| {
+        let bed = Bed::new();
+        for event in events {
+            bed.cluster.put(event.clone());
+        }
+        let text = format!(
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: {name}}}\nspec: {{selector: {{matchLabels: {{a: b}}}}}}\n"
+        );
+        let outcome = bed
+            .deploy_with(&chart(&[("d.yaml", &text)]), json!({}), &Options::default())
+            .await;
+        let made = bed.cluster.object("Deployment", name);
+        (
+            outcome.expect_err("nothing is ready").to_string(),
+            made.expect("it was applied")["metadata"]["uid"].clone(),
+        )
+    };
+    // By a condition, as Deployments do.
+    let (text, _) = told("refused", &[]).await;
+    assert!(
+        text.contains("(pods cannot be made: it violates PodSecurity)"),
+        "{text}"
+    );
+    // By events, as all others do. The cluster gives the same identifiers each time.
+    let (text, uid) = told("waits", &[]).await;
+    assert!(!text.contains("pods cannot be made"), "{text}");
+    let event = |name: &str, uid: &Value, reason: &str, day: u32| {
+        json!({"apiVersion": "v1", "kind": "Event", "metadata": {"name": name, "namespace": "prod"},
+            "involvedObject": {"uid": uid}, "reason": reason, "message": format!("{name} was told"),
+            "lastTimestamp": format!("2026-01-0{day}T00:00:00Z")})
+    };
+    let events = [
+        event("older", &uid, "FailedCreate", 1),
+        event("newer", &uid, "FailedCreate", 2),
+        event("good", &uid, "SuccessfulCreate", 3),
+        event("foreign", &json!("another"), "FailedCreate", 3),
+    ];
+    let (text, _) = told("waits", &events).await;
+    assert!(
+        text.contains("(pods cannot be made: newer was told)"),
+        "{text}"
+    );
 }

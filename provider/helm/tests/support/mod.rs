@@ -145,6 +145,10 @@ fn settle(world: &mut World, object: &mut Value) {
             object["status"] = json!({"startTime": "x",
                 "conditions": [{"type": condition, "status": "True", "reason": "Test"}]});
         }
+        Some("Deployment") if object["metadata"]["name"] == "refused" => {
+            object["status"] = json!({"conditions": [{"type": "ReplicaFailure", "status": "True",
+                "message": "it violates PodSecurity"}]});
+        }
         Some("CustomResourceDefinition") => {
             object["status"] = json!({"conditions": [{"type": "Established", "status": "True"}]});
         }

@@ -11,11 +11,14 @@ suites::on_both! {
     a_namespace_and_objects_of_others_are_taken_only_when_that_is_declared,
     a_failed_upgrade_leaves_what_it_made_or_cleans_it_up,
     jobs_are_waited_for_when_that_is_declared,
+    a_failed_hook_shows_what_its_pod_printed,
     schemas_versions_of_apis_and_definitions_are_as_declared,
     a_release_that_a_killed_helm_left_pending_is_recovered,
     ;
+    real_only:
+    pods_that_admission_refuses_are_told_with_the_reason,
+    ;
     built_in_only:
-    a_failed_hook_shows_what_its_pod_printed: "no kubelet of the real one has the output of containers",
     the_state_of_a_large_release_is_small_and_holds_no_secret: "what is in state and output does not depend on the API",
 }
 
@@ -120,6 +123,38 @@ async fn a_failed_upgrade_leaves_what_it_made_or_cleans_it_up(bench: &mut Bench)
     bench.apply().await?;
     assert_eq!(maps(&tools).await?, Vec::<String>::new());
     Ok(())
+}
+
+/// The built-in API lets every pod in.
+async fn pods_that_admission_refuses_are_told_with_the_reason(bench: &mut Bench) -> Result {
+    bench.set_shop(&shop(
+        "  pod_security = \"restricted\"\n  timeouts = { create = \"5s\" }",
+    ))?;
+    let refused = bench.terraform.apply().await?.expect_code(1)?.words();
+    assert!(
+        refused.contains("not ready after") && refused.contains("violates PodSecurity"),
+        "{refused}"
+    );
+    // The chart's container is made to fit.
+    bench.set_shop(&shop(
+        r#"
+  pod_security = "restricted"
+  post_render = [{
+    target = { kind = "Deployment" }
+    patch = { spec = { template = { spec = { containers = [{
+      name = "shop"
+      securityContext = {
+        allowPrivilegeEscalation = false
+        capabilities             = { drop = ["ALL"] }
+        runAsNonRoot             = true
+        seccompProfile           = { type = "RuntimeDefault" }
+      }
+    }] } } } }
+  }]
+"#,
+    ))?;
+    bench.apply().await?;
+    bench.expect_empty_plan().await
 }
 
 async fn jobs_are_waited_for_when_that_is_declared(bench: &mut Bench) -> Result {

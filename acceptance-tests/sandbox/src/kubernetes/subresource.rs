@@ -31,8 +31,11 @@ pub(super) fn answer(
         ("Pod", "eviction") if method == Method::POST => evict(state, call),
         ("Pod", "log") => {
             let pod = call.find(&state.store)?;
-            let line = format!("{} runs in a sandbox and says nothing\n", name(&pod));
-            Ok(answer::typed(StatusCode::OK, "text/plain", line))
+            Ok(answer::typed(
+                StatusCode::OK,
+                "text/plain",
+                output(name(&pod)),
+            ))
         }
         ("ServiceAccount", "token") if method == Method::POST => token(state, call),
         ("Namespace", "finalize") | ("CertificateSigningRequest", "approval") => {
@@ -40,6 +43,11 @@ pub(super) fn answer(
         }
         _ => Err(Status::no_such_path()),
     }
+}
+
+/// What each container of a pod printed.
+pub(super) fn output(pod: &str) -> String {
+    format!("{pod} runs in a sandbox and says nothing\n")
 }
 
 /// The pointer of a path such as `spec.replicas`.

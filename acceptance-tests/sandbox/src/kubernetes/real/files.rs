@@ -115,12 +115,13 @@ pub(super) fn serving(
     write_leaf(folder, "apiserver", &leaf)
 }
 
-/// Everything that the parts read, in a folder of its own.
+/// Everything that the parts read, in a folder of its own. What the API server dials in the cluster goes to `socket`.
 pub(super) fn all(
     folder: &Path,
     spec: &Spec,
     address: Ipv4Addr,
     names: &BTreeSet<String>,
+    socket: &Path,
 ) -> Result<(), RealError> {
     std::fs::create_dir_all(folder).map_err(|source| RealError::Write {
         path: folder.to_owned(),
@@ -129,6 +130,13 @@ pub(super) fn all(
     for (name, text) in spec.files() {
         write(folder, name, &text)?;
     }
+    let egress = json!({
+        "apiVersion": "apiserver.k8s.io/v1beta1", "kind": "EgressSelectorConfiguration",
+        "egressSelections": [{ "name": "cluster", "connection": {
+            "proxyProtocol": "HTTPConnect", "transport": { "uds": { "udsName": socket } },
+        } }],
+    });
+    write(folder, "egress.json", &egress.to_string())?;
     write(folder, "stages.yaml", include_str!("stages.yaml"))?;
     serving(folder, spec, address, names)?;
     let own = BTreeSet::from([address.to_string()]);

@@ -12,15 +12,16 @@
 //!   seconds, and pods leave lost nodes after seconds, not five minutes. Flags of the configuration go before.
 //! - Kubelets come with the bootstrap token of their configuration, get a certificate by the real signing flow and
 //!   register as `system:node:NAME`. From there kwok plays them while the machine is up ([`machines`]).
-//! - No container runs, so logs and exec have nothing behind them, and nobody answers at a pod's address. Webhooks are
-//!   therefore not called, whatever their failure policy: with `Fail`, the default, no object of cert-manager or MetalLB
-//!   could be made at all. Aggregated APIs are registered and stay unavailable, as on any cluster whose
-//!   backend is away; nothing is dialled outside of the sandbox for either.
+//! - No container runs: the output of each is one line ([`kubelets`]), exec has nothing behind it, and nobody answers at a
+//!   pod's address. Webhooks are therefore not called, whatever their failure policy: with `Fail`, the default, no object of
+//!   cert-manager or MetalLB could be made at all. Aggregated APIs are registered and stay unavailable, as on any cluster
+//!   whose backend is away; nothing is dialled outside of the sandbox for either.
 //! - With a folder of its own the data outlives the sandbox: the next one goes on with it.
 //! - Requests do not pass the gate: faults of the Kubernetes surface work on the built-in API only.
 
 mod client;
 mod files;
+mod kubelets;
 mod machines;
 mod manifests;
 mod process;

@@ -78,9 +78,6 @@ impl Spec {
             object.to_string()
         };
         let plugins = json!({ "plugins": self.admission });
-        let nowhere = json!({ "egressSelections": [{ "name": "cluster", "connection": {
-            "proxyProtocol": "HTTPConnect", "transport": { "uds": { "udsName": "/nowhere" } },
-        } }] });
         let mut files = vec![
             (
                 "admission.json",
@@ -91,14 +88,6 @@ impl Spec {
                 ),
             ),
             ("audit.json", self.audit.to_string()),
-            (
-                "egress.json",
-                kind(
-                    "apiserver.k8s.io/v1beta1",
-                    "EgressSelectorConfiguration",
-                    &nowhere,
-                ),
-            ),
             (
                 "encryption.json",
                 kind(

@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, watch};
 use super::client::{APPLY, Api, Credential};
 use super::machines::{self, Machines};
 use super::process::{self, Part};
-use super::{Order, Real, RealError, Spec, files, manifests};
+use super::{Order, Real, RealError, Spec, files, kubelets, manifests};
 
 /// How often it looks for networks that came up.
 const LOOK: Duration = Duration::from_millis(250);
@@ -34,6 +34,8 @@ struct Supervisor {
     /// What each member last said.
     said: BTreeMap<String, Shape>,
     folder: PathBuf,
+    /// Where what is dialled in the cluster goes.
+    socket: PathBuf,
     parts: Vec<Part>,
     ready: watch::Sender<bool>,
     machines: Machines,
@@ -53,6 +55,9 @@ pub(super) async fn run(
         path: std::env::temp_dir(),
         source,
     })?;
+    // Of a short path whatever the folder is: a socket's has a limit of some hundred bytes.
+    let socket = temporary.path().join("egress");
+    kubelets::serve(&socket, &spec.settings, stop.child_token())?;
     let folder = real.place.folder.clone();
     let folder = folder.unwrap_or_else(|| temporary.path().to_owned());
     let name = spec.settings.cluster_name.clone();
@@ -63,6 +68,7 @@ pub(super) async fn run(
         spec,
         said: BTreeMap::new(),
         folder,
+        socket,
         parts: Vec::new(),
         ready,
         machines: Machines::default(),
@@ -102,7 +108,8 @@ impl Supervisor {
     /// Starts everything; returns when the API answers.
     async fn start(&mut self) -> Result<(), RealError> {
         let address = self.real.place.address;
-        files::all(&self.folder, &self.spec, address, &self.real.names())?;
+        let names = self.real.names();
+        files::all(&self.folder, &self.spec, address, &names, &self.socket)?;
         let program = process::program(
             &self.real.place.oracles,
             &self.spec.settings.kubernetes_version,

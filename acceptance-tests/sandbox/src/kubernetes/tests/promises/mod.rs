@@ -66,6 +66,7 @@ const PROMISES: &[(&str, Promise)] = promises! {
     "deployments": workloads::deployments,
     "stateful-sets-and-jobs": workloads::stateful_sets_and_jobs,
     "evictions": workloads::evictions,
+    "output-of-containers": workloads::output_of_containers,
     "volumes-and-quotas": workloads::volumes_and_quotas,
 };
 

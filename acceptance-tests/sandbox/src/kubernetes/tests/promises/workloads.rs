@@ -138,6 +138,27 @@ pub(super) async fn evictions(target: &Target, space: &str) {
         .await;
 }
 
+/// What a container printed, as text; a pod that is not there has none.
+pub(super) async fn output_of_containers(target: &Target, space: &str) {
+    let pods = format!("/api/v1/namespaces/{space}/pods");
+    let pod = json!({
+        "metadata": { "name": "one" },
+        "spec": { "containers": [{ "name": "c", "image": "i:1" }] },
+    });
+    target.make(&pods, &pod).await;
+    target
+        .until(&format!("{pods}/one"), |seen| {
+            seen["status"]["phase"] == "Running"
+        })
+        .await;
+    let path = format!("{pods}/one/log?container=c&tailLines=20&limitBytes=4096");
+    let (code, kind, text) = target.accept(&path, "text/plain, */*").await;
+    assert_eq!((code, kind.as_str()), (200, "text/plain"));
+    assert_eq!(text, b"one runs in a sandbox and says nothing\n");
+    let (code, refused) = target.read(&format!("{pods}/other/log")).await;
+    assert_eq!((code, refused["reason"].as_str()), (404, Some("NotFound")));
+}
+
 /// Nodes: cordoned, tainted, leased; pods of daemons are on each of them.
 pub(super) async fn nodes(target: &Target, _: &str) {
     let path = "/api/v1/nodes/wrk-1";

@@ -18,6 +18,8 @@ pub struct Error(pub String);
 
 /// Collections within collections beyond this are refused.
 const MAX_DEPTH: usize = 1_000;
+/// Lines of quoted scalars that may stand too far left for our reader; each costs another reading.
+const MAX_MOVES: usize = 100;
 
 /// All documents of a stream. Numbers are `f64` in the tree, map keys are text.
 ///
@@ -45,7 +47,7 @@ pub(crate) fn decode_value(source: &[u8]) -> Result<Value, Error> {
 /// All documents by the full reader alone.
 #[cfg(test)]
 pub(super) fn full(source: &str) -> Result<Vec<serde_json::Value>, Error> {
-    Decoder::read(source, usize::MAX)
+    Decoder::read(source, usize::MAX, MAX_MOVES)
 }
 
 fn first<T: Tree>(source: &[u8]) -> Result<T, Error> {
@@ -150,15 +152,16 @@ impl<T: Tree> Decoder<T> {
         if let Some(value) = super::plain::read(source) {
             return Ok(vec![value]);
         }
-        Self::read(source, limit).or_else(|error| {
+        Self::read(source, limit, MAX_MOVES).or_else(|error| {
             // Nobody asks for what stands behind the first document.
             let mut others = quirks::other_readings(source).into_iter();
-            let other = others.find_map(|other| Self::read(&other, limit).ok());
+            let other = others.find_map(|other| Self::read(&other, limit, MAX_MOVES).ok());
             other.filter(|_| limit == 1).ok_or(error)
         })
     }
 
-    fn read(source: &str, limit: usize) -> Result<Vec<T>, Error> {
+    /// Reads up to `limit` documents; up to `moves` lines may have to be moved to the right for it.
+    fn read(source: &str, limit: usize, moves: usize) -> Result<Vec<T>, Error> {
         let source = source.strip_prefix('\u{feff}').unwrap_or(source);
         let mut decoder = Self::new();
         let mut documents = Vec::new();
@@ -180,6 +183,12 @@ impl<T: Tree> Decoder<T> {
                 }
                 Err(error) => {
                     let line = error.marker().line().saturating_sub(1);
+                    if moves > 0 && quirks::is_quote_too_far_left(&error.info()) {
+                        return match quirks::moved_right(source, line) {
+                            Ok(moved) => Self::read(&moved, limit, moves - 1),
+                            Err(what) => Err(fault_on(line, what)),
+                        };
+                    }
                     return Err(fault_on(line, quirks::words(&error.info())));
                 }
             };

@@ -83,6 +83,36 @@ pub(super) fn words(info: &str) -> &str {
     }
 }
 
+/// Whether a line of a quoted scalar stands no further right than what the scalar belongs to: YAML 1.2 forbids that,
+/// go-yaml does not look.
+pub(super) fn is_quote_too_far_left(info: &str) -> bool {
+    info == "invalid indentation in multiline quoted scalar"
+}
+
+/// With the line, counted from nought, far to the right, which changes nothing inside quotes.
+///
+/// # Errors
+///
+/// What is wrong with the line where moving does not help.
+pub(super) fn moved_right(source: &str, line: usize) -> Result<String, &'static str> {
+    const FAR: usize = 256;
+    let mut breaks = memchr::memchr_iter(b'\n', source.as_bytes());
+    let ends = line.checked_sub(1).map(|before| breaks.nth(before));
+    let at = ends.flatten().map_or(0, |end| end + 1);
+    let (before, rest) = source.split_at(at);
+    let marker = |marker| {
+        rest.strip_prefix(marker)
+            .is_some_and(|behind| behind.is_empty() || behind.starts_with([' ', '\t', '\n']))
+    };
+    if marker("---") || marker("...") {
+        return Err("found unexpected document indicator");
+    }
+    if rest.starts_with(&" ".repeat(FAR)) {
+        return Err("found unexpected end of stream");
+    }
+    Ok([before, &" ".repeat(FAR), rest].concat())
+}
+
 /// Whether a document that is complete ends here although something follows: only the next token is looked at, and
 /// only that it is one.
 pub(super) fn ends_before(rest: &str) -> bool {

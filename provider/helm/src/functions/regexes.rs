@@ -1,7 +1,7 @@
 //! Regular expressions and versions.
 
 use super::{Answer, Function, fixed, int, strings_value, text};
-use crate::regex_go::{compile, find_all, must_compile, on_boundary, quote_meta, split};
+use crate::regex_go::{Pattern, compile, find_all, must_compile, on_boundary, quote_meta, split};
 use crate::semver::{Constraint, Version};
 use crate::template::{Fault, Run};
 use crate::value::{List, ListKind, Object, Type, Value};
@@ -12,7 +12,7 @@ use std::rc::Rc;
 const S: Type = Type::Str;
 const I: Type = Type::Int;
 
-type Compile = fn(&[u8]) -> Result<Rc<regex::bytes::Regex>, String>;
+type Compile = fn(&[u8]) -> Result<Rc<Pattern>, String>;
 
 pub(super) static TABLE: &[Function] = &[
     fixed("regexMatch", &[S, S], |_, a| {
@@ -101,7 +101,7 @@ fn replace(run: &Run<'_>, args: &[Value], compile: Compile, literal: bool) -> An
         if literal {
             out.extend_from_slice(&replacement);
         } else {
-            captures.expand(&replacement, &mut out);
+            pattern.expand(&captures, &replacement, &mut out);
         }
         run.check_size(out.len())?;
         end = found.end();

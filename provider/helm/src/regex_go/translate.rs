@@ -16,6 +16,8 @@ pub(super) struct Translator<'p> {
     /// Whether something stands here that can be repeated, and where a repetition of it began.
     atom: bool,
     repeated: Option<usize>,
+    /// The names of the groups that catch something.
+    names: Vec<Option<String>>,
 }
 
 impl<'p> Translator<'p> {
@@ -27,6 +29,7 @@ impl<'p> Translator<'p> {
             groups: Vec::new(),
             atom: false,
             repeated: None,
+            names: Vec::new(),
         }
     }
 
@@ -34,7 +37,8 @@ impl<'p> Translator<'p> {
         &self.source[self.at..]
     }
 
-    pub(super) fn run(mut self) -> Result<String, String> {
+    /// The pattern, and the name of each group in it that catches something.
+    pub(super) fn run(mut self) -> Result<(String, Vec<Option<String>>), String> {
         while let Some(char) = self.rest().chars().next() {
             let start = self.at;
             self.at += char.len_utf8();
@@ -83,7 +87,7 @@ impl<'p> Translator<'p> {
             }
         }
         if self.groups.is_empty() {
-            Ok(self.out)
+            Ok((self.out, self.names))
         } else {
             Err(format!("missing closing ): `{}`", self.source))
         }
@@ -168,6 +172,7 @@ impl<'p> Translator<'p> {
         self.repeated = None;
         let rest = self.rest();
         if !rest.starts_with('?') {
+            self.names.push(None);
             self.out.push('(');
             return Ok(());
         }
@@ -188,8 +193,9 @@ impl<'p> Translator<'p> {
                     &self.source[start..=self.at + close]
                 ));
             }
-            // A name may begin with a digit in Go only.
-            let _ = write!(self.out, "(?P<{name}>");
+            // Only in Go may a name begin with a digit, or be given twice.
+            self.names.push(Some(name.to_owned()));
+            self.out.push('(');
             self.at += close + 1;
             return Ok(());
         }
@@ -231,7 +237,6 @@ impl<'p> Translator<'p> {
             'A' | 'z' => self.out.push_str(&rest[..2]),
             'b' => self.out.push_str(r"(?-u:\b)"),
             'B' => self.out.push_str(r"(?-u:\B)"),
-            'C' => self.out.push_str("(?s-u:.)"),
             _ => {
                 if let Some((class, negated)) = perl_class(char) {
                     self.out.push('[');

@@ -89,7 +89,7 @@ fn merged(args: &[Value], overwrite: bool) -> Answer {
     let mut target = map(args, 0);
     for index in 1..args.len() {
         let source = map(args, index);
-        if target.is_nil() && !source.is_empty() {
+        if target.is_nil() && !source.is_nil() {
             target = Map::any(Entries::new());
         }
         merge(&target, &source, overwrite, 0);
@@ -113,7 +113,10 @@ fn merge(target: &Map, source: &Map, overwrite: bool, depth: usize) {
             if !(overwrite && new.is_nil()) {
                 merge(old, new, overwrite, depth + 1);
             }
-            continue;
+            // A table that is empty even now, as nulls fill nothing, makes way for the other.
+            if !old.is_empty() {
+                continue;
+            }
         }
         if value.is_nil() && !overwrite {
             continue;
@@ -134,24 +137,27 @@ fn dig(args: &[Value]) -> Answer {
     }
     let (path, rest) = args.split_at(args.len() - 2);
     let mut current = rest[1].clone();
+    in_any(&current)?;
     let keys = path.iter().map(|key| match key {
         Value::Str(key) => Ok(key.clone()),
         other => Err(conversion(other, "string")),
     });
     let keys: Vec<Str> = keys.collect::<Result<_, _>>()?;
     for key in &keys {
-        let Value::Map(map) = &current else {
-            return Err(conversion(&current, "map[string]interface {}"));
-        };
-        if map.kind() != crate::value::MapKind::Any {
-            return Err(conversion(&current, "map[string]interface {}"));
-        }
-        match map.get(key) {
+        match in_any(&current)?.get(key) {
             Some(next) => current = next,
             None => return Ok(rest[0].clone()),
         }
     }
     Ok(current)
+}
+
+/// The map that `dig` goes down: one of another type is none to it.
+fn in_any(value: &Value) -> Result<&Map, Fault> {
+    match value {
+        Value::Map(map) if map.kind() == crate::value::MapKind::Any => Ok(map),
+        other => Err(conversion(other, "map[string]interface {}")),
+    }
 }
 
 fn conversion(value: &Value, wanted: &str) -> Fault {

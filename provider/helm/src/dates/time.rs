@@ -272,6 +272,10 @@ impl Object for Named {
         Ok(Value::str(self.text))
     }
 
+    fn number(&self) -> Option<i64> {
+        Some(self.number)
+    }
+
     fn print(&self) -> String {
         self.text.to_owned()
     }

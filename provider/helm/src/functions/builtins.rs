@@ -173,6 +173,7 @@ fn position(key: &Value, length: usize, kind: &str) -> Result<usize, Fault> {
         Value::Int(at) | Value::Int64(at) | Value::Duration(at) => *at,
         Value::Uint8(at) => i64::from(*at),
         Value::Absent | Value::Nil => return Err("cannot index slice/array with nil".into()),
+        Value::Object(object) if let Some(at) = object.number() => at,
         other => {
             return Err(format!("cannot index slice/array with type {}", other.type_name()).into());
         }

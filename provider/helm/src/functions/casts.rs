@@ -11,6 +11,7 @@ pub(crate) fn to_i64(value: &Value) -> i64 {
         Value::Float(value) => float_to_i64(*value),
         Value::Bool(value) => i64::from(*value),
         Value::Str(text) => std::str::from_utf8(text).map_or(0, text_to_i64),
+        Value::Object(object) => object.number().unwrap_or(0),
         _ => 0,
     }
 }
@@ -52,6 +53,7 @@ pub(crate) fn to_f64(value: &Value) -> f64 {
             .ok()
             .and_then(parse_float)
             .unwrap_or(0.0),
+        Value::Object(object) => object.number().unwrap_or(0) as f64,
         _ => 0.0,
     }
 }

@@ -82,6 +82,7 @@ fn basic(value: &Value) -> Option<Basic> {
         Value::Float(_) => Some(Basic::Float),
         Value::Complex(..) => Some(Basic::Complex),
         Value::Str(_) => Some(Basic::Text),
+        Value::Object(object) => object.number().map(|_| Basic::Int),
         _ => None,
     }
 }
@@ -92,6 +93,7 @@ fn signed(value: &Value) -> Option<i128> {
             Some(i128::from(*value))
         }
         Value::Uint8(value) => Some(i128::from(*value)),
+        Value::Object(object) => object.number().map(i128::from),
         _ => None,
     }
 }

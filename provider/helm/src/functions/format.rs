@@ -251,6 +251,9 @@ fn bad(arg: &Value, verb: char, flags: Flags, out: &mut Vec<u8>) {
         match arg {
             // No method is called while an error is shown.
             Value::Duration(nanos) => radix(i128::from(*nanos), 10, "", false, flags, out),
+            Value::Object(object) if let Some(number) = object.number() => {
+                radix(i128::from(number), 10, "", false, flags, out);
+            }
             _ => value(arg, 'v', flags, 0, out),
         }
     }
@@ -283,6 +286,12 @@ fn value(arg: &Value, verb: char, flags: Flags, depth: usize, out: &mut Vec<u8>)
                 string(arg, text.as_bytes(), verb, flags, out);
             }
             _ => integer(arg, i128::from(*nanos), verb, flags, out),
+        },
+        Value::Object(object) if let Some(number) = object.number() => match verb {
+            'v' | 's' | 'q' | 'x' | 'X' if !flags.sharp_v => {
+                string(arg, object.print().as_bytes(), verb, flags, out);
+            }
+            _ => integer(arg, i128::from(number), verb, flags, out),
         },
         Value::Uint8(value) => integer(arg, i128::from(*value), verb, flags, out),
         Value::Float(value) => float(arg, *value, verb, flags, out),

@@ -130,6 +130,11 @@ pub trait Object: 'static {
         None
     }
 
+    /// The number that a named type of one is, as a month.
+    fn number(&self) -> Option<i64> {
+        None
+    }
+
     /// The text that `print` and `{{ . }}` give.
     fn print(&self) -> String;
 

@@ -208,6 +208,11 @@ impl<'t> State<'_, 't> {
                 None => expected("integer"),
             },
             (Type::Int | Type::Int64, _) => expected("integer"),
+            (Type::Named("time.Duration"), ExprKind::Number(number)) => match number.int {
+                Some(int) => Ok(Value::Duration(int)),
+                None => expected("integer"),
+            },
+            (Type::Named("time.Duration"), _) => expected("integer"),
             (Type::Named("uint32"), ExprKind::Number(number)) => match number.uint {
                 Some(uint) => Ok(Value::Int64(i64::from(uint as u32))),
                 None => expected("unsigned integer"),

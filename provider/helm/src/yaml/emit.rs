@@ -338,9 +338,11 @@ impl Emitter {
     fn double(&mut self, text: &str, breaks_allowed: bool) {
         self.indicator("\"", true, false, false);
         let mut spaces = false;
+        // libyaml asks of each character whether the text begins with a mark.
+        let marked = text.starts_with('\u{feff}');
         let mut chars = text.char_indices().peekable();
         while let Some((at, char)) = chars.next() {
-            if !is_printable(char) || is_break(char) || char == '"' || char == '\\' {
+            if marked || !is_printable(char) || is_break(char) || char == '"' || char == '\\' {
                 self.escape(char);
                 spaces = false;
             } else if char == ' ' {

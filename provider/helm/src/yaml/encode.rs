@@ -8,6 +8,12 @@ use crate::functions::json;
 use crate::functions::print::float_shortest;
 use crate::value::{Str, Value};
 
+/// The line break of YAML that JSON knows nothing of.
+const NEXT_LINE: char = '\u{85}';
+
+/// How many characters go-yaml lets a key of one line have, quotes included.
+const MAX_KEY: usize = 1_024;
+
 /// `toYaml` with its final newline: go-yaml v2 behind a trip through JSON. Empty when the tree has
 /// something that YAML cannot hold.
 pub fn encode(tree: &serde_json::Value) -> String {
@@ -105,8 +111,46 @@ fn scalar(emitter: &mut Emitter, text: &Str, key: bool) -> Result<(), String> {
     if text.chars().any(|char| is_control(char) && char >= ' ') {
         return Err("yaml: control characters are not allowed".to_owned());
     }
-    emitter.text(&text, key);
+    if text.contains(NEXT_LINE) {
+        emitter.text(&folded(&text), key);
+    } else {
+        emitter.text(&text, key);
+    }
     Ok(())
+}
+
+/// Whether YAML's reader takes a text for a key when it comes as JSON: on one line, and with its colon not too far
+/// from its start.
+fn check_key(text: &Str) -> Result<(), String> {
+    let text = text.lossy();
+    let far = text.len() > MAX_KEY / 6 && {
+        let mut json = Vec::with_capacity(text.len() + 2);
+        json::string(text.as_bytes(), true, &mut json);
+        String::from_utf8_lossy(&json).chars().count() > MAX_KEY
+    };
+    if far || text.contains(NEXT_LINE) {
+        return Err("yaml: did not find expected ',' or '}'".to_owned());
+    }
+    Ok(())
+}
+
+/// What a text with line breaks that JSON does not escape is when YAML's reader is through with it: blanks around
+/// them are gone, a single one is a space and of several one is.
+fn folded(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(NEXT_LINE) {
+        out.push_str(rest[..at].trim_end_matches(' '));
+        let next = rest[at..].trim_start_matches([' ', NEXT_LINE]);
+        let breaks = rest[at..rest.len() - next.len()].matches(NEXT_LINE).count();
+        match breaks {
+            1 => out.push(' '),
+            _ => out.extend(std::iter::repeat_n('\n', breaks - 1)),
+        }
+        rest = next;
+    }
+    out.push_str(rest);
+    out
 }
 
 /// A number as JSON prints it, then as YAML reads and prints that.
@@ -166,6 +210,9 @@ fn mapping(
     sort(&mut entries, emitter.dialect());
     let old = emitter.deeper(false, false);
     for (key, value) in &entries {
+        if emitter.dialect() == Dialect::V2 {
+            check_key(key)?;
+        }
         emitter.write_indent();
         let simple = Emitter::is_simple_key(&key.lossy());
         if simple {

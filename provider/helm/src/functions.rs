@@ -8,7 +8,7 @@ mod dates;
 mod defaults;
 mod dicts;
 mod encoding;
-mod format;
+pub(crate) mod format;
 mod helm;
 pub(crate) mod json;
 mod lists;

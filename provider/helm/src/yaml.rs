@@ -7,9 +7,12 @@
 mod decode;
 mod emit;
 mod encode;
+mod grammar;
 mod plain;
-mod quirks;
 mod resolve;
+mod scan;
+#[cfg(test)]
+mod tests;
 mod tree;
 
 pub use decode::{Error, decode, decode_one};

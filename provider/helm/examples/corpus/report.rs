@@ -2,14 +2,6 @@
 
 use std::time::Duration;
 
-/// `println!` that a closed pipe does not mind.
-macro_rules! say {
-    ($($text:tt)*) => {{
-        let _ = std::io::Write::write_fmt(&mut std::io::stdout(), format_args!("{}\n", format_args!($($text)*)));
-    }};
-}
-pub(crate) use say;
-
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Outcome {
     Equal,
@@ -44,7 +36,7 @@ impl Report {
             Outcome::OnlyOursFails => "ONLY OURS FAILS",
             Outcome::OnlyHelmFails => "ONLY HELM FAILS",
         };
-        say!("{word}: {}\n{}", self.label, self.detail);
+        println!("{word}: {}\n{}", self.label, self.detail);
     }
 }
 
@@ -69,9 +61,9 @@ pub fn summary(reports: &[Report]) -> bool {
         ("failed only in helm", Outcome::OnlyHelmFails),
         ("helm wants to fetch", Outcome::WantsTheNetwork),
     ] {
-        say!("{what:28}{:6}", count(outcome));
+        println!("{what:28}{:6}", count(outcome));
     }
-    say!(
+    println!(
         "median time here {:.1?}, helm's process {:.1?}",
         median(|report| report.ours),
         median(|report| report.helm)

@@ -3,11 +3,11 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use granit_parser::{Event, Options, Parser, ScalarStyle, StructureStyle, Tag};
-
-use super::quirks::{self, Colon, after_tab};
+use super::grammar::{Event, Parser, Properties};
 use super::resolve::{Scalar, resolve};
+use super::scan::{self, MAX_DEPTH};
 use super::tree::Tree;
+use crate::functions::format::sprintf;
 use crate::functions::print::float_shortest;
 use crate::value::Value;
 
@@ -15,11 +15,6 @@ use crate::value::Value;
 #[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]
 #[error("{0}")]
 pub struct Error(pub String);
-
-/// Collections within collections beyond this are refused.
-const MAX_DEPTH: usize = 1_000;
-/// Lines of quoted scalars that may stand too far left for our reader; each costs another reading.
-const MAX_MOVES: usize = 100;
 
 /// All documents of a stream. Numbers are `f64` in the tree, map keys are text.
 ///
@@ -47,7 +42,7 @@ pub(crate) fn decode_value(source: &[u8]) -> Result<Value, Error> {
 /// All documents by the full reader alone.
 #[cfg(test)]
 pub(super) fn full(source: &str) -> Result<Vec<serde_json::Value>, Error> {
-    Decoder::read(source, usize::MAX, MAX_MOVES)
+    Decoder::read(source, usize::MAX)
 }
 
 fn first<T: Tree>(source: &[u8]) -> Result<T, Error> {
@@ -62,87 +57,63 @@ fn fault(message: impl AsRef<str>) -> Error {
     ))
 }
 
-/// On a line, counted from nought: go-yaml does not tell the first one.
-fn fault_on(line: usize, message: &str) -> Error {
-    match line {
-        0 => fault(message),
-        line => fault(format!("line {}: {message}", line + 1)),
+impl From<scan::Fault> for Error {
+    fn from(found: scan::Fault) -> Self {
+        match found.line {
+            Some(line) => fault(format!("line {line}: {}", found.what)),
+            None => fault(found.what),
+        }
     }
 }
 
-fn line_of(source: &str, at: usize) -> usize {
-    memchr::memchr_iter(b'\n', &source.as_bytes()[..at.min(source.len())]).count()
-}
-
-/// Comments are passed over: there may be any number of them. How deep collections nest is bounded here.
-fn options() -> Options {
-    let mut options = Options::default();
-    options.set_emit_comments(false);
-    options.flow_nesting_limit = MAX_DEPTH + 1;
-    options.block_nesting_limit = MAX_DEPTH + 1;
-    options
-}
-
 /// A node that is being filled.
-enum Open<T: Tree> {
+enum Open<'s, T: Tree> {
     List {
         items: Vec<T>,
-        anchor: usize,
+        anchor: Option<&'s str>,
     },
     Map {
         entries: T::Members,
         key: Option<Key>,
-        anchor: usize,
-        /// A single pair in a flow list, without braces.
-        pair: bool,
-        /// The key that kept its colon.
-        colon: Option<String>,
+        anchor: Option<&'s str>,
     },
 }
 
 enum Key {
     Text(String),
     Merge,
+    /// No key of JSON: its type and itself.
+    Wrong(String),
 }
 
-struct Decoder<T: Tree> {
-    open: Vec<Open<T>>,
-    anchors: HashMap<usize, (T, usize)>,
+/// The type and the text of nothing as a key.
+const NIL_KEY: &str = "%!s(<nil>), key: <nil>";
+
+struct Decoder<'s, T: Tree> {
+    open: Vec<Open<'s, T>>,
+    /// What each name stands for, and its size; nothing while that is being read.
+    anchors: HashMap<&'s str, Option<(T, usize)>>,
     /// Nodes made, and those of them that aliases made.
     made: usize,
     aliased: usize,
-    /// Collections open inside a flow collection, that one included.
-    flow: usize,
     root: Option<T>,
-    /// The last event was a plain scalar.
-    plain: bool,
+    /// What JSON has no words for: all of the document is looked at as YAML first.
+    later: Option<Error>,
 }
 
-impl<T: Tree> Decoder<T> {
+impl<'s, T: Tree> Decoder<'s, T> {
     fn new() -> Self {
         Self {
             open: Vec::new(),
             anchors: HashMap::new(),
             made: 0,
             aliased: 0,
-            flow: 0,
             root: None,
-            plain: false,
+            later: None,
         }
     }
 
-    /// What is wrong with the tab at `at`, with nothing read since `read`.
-    fn tab(&self, source: &str, read: usize, at: usize) -> Error {
-        let goes_on = self.plain && !source[read..at].contains('#');
-        let what = if goes_on {
-            "found a tab character that violates indentation"
-        } else {
-            "found character that cannot start any token"
-        };
-        fault_on(line_of(source, at), what)
-    }
-
-    fn run(source: &[u8], limit: usize) -> Result<Vec<T>, Error> {
+    fn run(source: &'s [u8], limit: usize) -> Result<Vec<T>, Error> {
         let source =
             std::str::from_utf8(source).map_err(|_| fault("invalid leading UTF-8 octet"))?;
         // Nearly all texts are plain, and that is quick to see.
@@ -152,181 +123,82 @@ impl<T: Tree> Decoder<T> {
         if let Some(value) = super::plain::read(source) {
             return Ok(vec![value]);
         }
-        Self::read(source, limit, MAX_MOVES).or_else(|error| {
-            // Nobody asks for what stands behind the first document.
-            let mut others = quirks::other_readings(source).into_iter();
-            let other = others.find_map(|other| Self::read(&other, limit, MAX_MOVES).ok());
-            other.filter(|_| limit == 1).ok_or(error)
-        })
+        Self::read(source, limit)
     }
 
-    /// Reads up to `limit` documents; up to `moves` lines may have to be moved to the right for it.
-    fn read(source: &str, limit: usize, moves: usize) -> Result<Vec<T>, Error> {
-        let source = source.strip_prefix('\u{feff}').unwrap_or(source);
+    fn read(source: &'s str, limit: usize) -> Result<Vec<T>, Error> {
+        let mut parser = Parser::new(source.strip_prefix('\u{feff}').unwrap_or(source));
         let mut decoder = Self::new();
         let mut documents = Vec::new();
-        // go-yaml invents no line break where a block scalar meets the end of the text.
-        let cut_at = (!source.ends_with('\n')).then(|| source.chars().count());
-        let mut read = 0;
-        for next in Parser::new_from_str_with_options(source, options()) {
-            let (event, span) = match next {
-                Ok(next) => next,
-                // Nobody asks for the documents behind the first one.
-                Err(_) if limit == 1 && decoder.ends(&source[read..])? => {
-                    documents.extend(decoder.root.take());
-                    return Ok(documents);
-                }
-                Err(_)
-                    if limit == 1 && decoder.is_untouched() && quirks::is_bare_anchor(source) =>
-                {
-                    return Ok(vec![T::nil()]);
-                }
-                Err(error) => {
-                    let line = error.marker().line().saturating_sub(1);
-                    if moves > 0 && quirks::is_quote_too_far_left(&error.info()) {
-                        return match quirks::moved_right(source, line) {
-                            Ok(moved) => Self::read(&moved, limit, moves - 1),
-                            Err(what) => Err(fault_on(line, what)),
-                        };
-                    }
-                    return Err(fault_on(line, quirks::words(&error.info())));
-                }
-            };
-            let start = span.start.byte_offset();
-            if decoder.in_block() {
-                let tab = quirks::tab_begins_line(source, read, start.unwrap_or(read));
-                if let Some(at) = tab.or_else(|| after_tab(source, &event, start)) {
-                    return Err(decoder.tab(source, read, at));
-                }
-            }
-            decoder.plain = matches!(event, Event::Scalar(_, ScalarStyle::Plain, ..));
-            if let Some(end) = span
-                .end
-                .byte_offset()
-                .filter(|&end| source.is_char_boundary(end))
-            {
-                read = end;
-            }
-            match event {
-                Event::DocumentStart(..) => decoder.anchors.clear(),
+        while documents.len() < limit {
+            match parser.next()? {
+                Event::StreamEnd => break,
+                Event::DocumentStart => decoder.anchors.clear(),
                 Event::DocumentEnd => {
+                    if let Some(error) = decoder.later.take() {
+                        return Err(error);
+                    }
                     documents.push(decoder.root.take().unwrap_or_else(T::nil));
-                    if documents.len() >= limit {
-                        break;
+                }
+                Event::Alias(name) if !decoder.anchors.contains_key(name) => {
+                    return Err(unknown(name));
+                }
+                event => {
+                    if let Err(error) = decoder.take(event) {
+                        // go-yaml looks at what a document means when it has read all of it.
+                        decoder.read_on(&mut parser)?;
+                        return Err(error);
                     }
                 }
-                Event::Scalar(text, style, anchor, tag) => {
-                    let block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
-                    if block && let Some(at) = quirks::tab_in_block(source, start, read) {
-                        let line = line_of(source, at);
-                        return Err(fault_on(
-                            line,
-                            "found a tab character where an indentation space is expected",
-                        ));
-                    }
-                    let text = match text.strip_suffix('\n') {
-                        Some(kept) if block && cut_at == Some(span.end.index()) => {
-                            kept.to_owned().into()
-                        }
-                        _ => text,
-                    };
-                    let plain = style == ScalarStyle::Plain && decoder.flow > 0;
-                    let text = match quirks::colon(source, span.end.byte_offset()) {
-                        Some(Colon::Kept) if plain && decoder.wants_key() => {
-                            decoder.keep_colon(&text)
-                        }
-                        Some(Colon::Broken) if plain && decoder.wants_key() => {
-                            return Err(fault("did not find expected ',' or '}'"));
-                        }
-                        _ => text,
-                    };
-                    decoder.scalar(text, style, anchor, tag)?;
-                }
-                Event::SequenceStart(style, anchor, _) => {
-                    decoder.enter(style);
-                    decoder.push(Open::List {
-                        items: Vec::new(),
-                        anchor,
-                    })?;
-                }
-                Event::MappingStart(style, anchor, _) => {
-                    decoder.enter(style);
-                    decoder.push(Open::Map {
-                        entries: T::Members::default(),
-                        key: None,
-                        anchor,
-                        pair: style == StructureStyle::Flow
-                            && !starts_with_brace(source, span.start.byte_offset()),
-                        colon: None,
-                    })?;
-                }
-                Event::SequenceEnd | Event::MappingEnd => {
-                    decoder.flow = decoder.flow.saturating_sub(1);
-                    decoder.close()?;
-                }
-                Event::Alias(id) => decoder.alias(id)?,
-                _ => {}
             }
-        }
-        let next = source.len() - quirks::without_notes(&source[read..]).len();
-        if let Some(at) = quirks::tab_begins_line(source, read, next) {
-            return Err(decoder.tab(source, read, at));
         }
         Ok(documents)
     }
 
-    /// Whether the document ends here, whatever follows; a flow collection whose bracket is there is closed.
-    fn ends(&mut self, rest: &str) -> Result<bool, Error> {
-        let bracket = match self.open.as_slice() {
-            [] => None,
-            [Open::List { .. }] if self.flow == 1 => Some(']'),
-            [Open::Map { .. }] if self.flow == 1 => Some('}'),
-            _ => return Ok(false),
-        };
-        let rest = match bracket {
-            None => Some(rest),
-            Some(bracket) => quirks::behind(rest, bracket),
-        };
-        if !rest.is_some_and(quirks::ends_before) {
-            return Ok(false);
-        }
-        if matches!(self.open.last(), Some(Open::Map { key: Some(_), .. })) {
-            self.place(T::nil())?;
-        }
-        self.close()?;
-        Ok(self.root.is_some())
-    }
-
-    /// Whether nothing was read so far.
-    const fn is_untouched(&self) -> bool {
-        self.open.is_empty() && self.root.is_none() && self.made == 0
-    }
-
-    /// The key with its colon.
-    fn keep_colon<'t>(&mut self, text: &str) -> Cow<'t, str> {
-        let text = format!("{text}:");
-        if let Some(Open::Map { colon, .. }) = self.open.last_mut() {
-            *colon = Some(text.clone());
-        }
-        Cow::Owned(text)
-    }
-
-    const fn in_block(&self) -> bool {
-        self.flow == 0
-    }
-
-    fn enter(&mut self, style: StructureStyle) {
-        if self.flow > 0 || style == StructureStyle::Flow {
-            self.flow += 1;
+    /// The rest of a document, of which only errors matter.
+    fn read_on(&mut self, parser: &mut Parser<'s>) -> Result<(), Error> {
+        loop {
+            match parser.next()? {
+                Event::DocumentEnd | Event::StreamEnd => return Ok(()),
+                Event::Alias(name) if !self.anchors.contains_key(name) => {
+                    return Err(unknown(name));
+                }
+                Event::Scalar { of, .. } | Event::SequenceStart(of) | Event::MappingStart(of) => {
+                    if let Some(name) = of.anchor {
+                        self.anchors.insert(name, None);
+                    }
+                }
+                _ => {}
+            }
         }
     }
 
-    fn push(&mut self, open: Open<T>) -> Result<(), Error> {
+    fn take(&mut self, event: Event<'s>) -> Result<(), Error> {
+        match event {
+            Event::Scalar { text, plain, of } => self.scalar(text, plain, of),
+            Event::SequenceStart(Properties { anchor, .. }) => self.push(Open::List {
+                items: Vec::new(),
+                anchor,
+            }),
+            Event::MappingStart(Properties { anchor, .. }) => self.push(Open::Map {
+                entries: T::Members::default(),
+                key: None,
+                anchor,
+            }),
+            Event::SequenceEnd | Event::MappingEnd => self.close(),
+            Event::Alias(name) => self.alias(name),
+            Event::DocumentStart | Event::DocumentEnd | Event::StreamEnd => Ok(()),
+        }
+    }
+
+    fn push(&mut self, open: Open<'s, T>) -> Result<(), Error> {
         if self.open.len() >= MAX_DEPTH {
             return Err(fault("exceeded max depth of 10000"));
         }
-        if self.wants_key() {
-            return Err(fault("invalid map key: a collection"));
+        if let Open::List { anchor, .. } | Open::Map { anchor, .. } = &open
+            && let Some(name) = anchor
+        {
+            self.anchors.insert(name, None);
         }
         self.open.push(open);
         Ok(())
@@ -339,13 +211,6 @@ impl<T: Tree> Decoder<T> {
     fn close(&mut self) -> Result<(), Error> {
         let (value, anchor) = match self.open.pop() {
             Some(Open::List { items, anchor }) => (T::list(items), anchor),
-            // A word with a colon, not a pair.
-            Some(Open::Map {
-                pair: true,
-                colon: Some(text),
-                anchor,
-                ..
-            }) => (T::text(&text), anchor),
             Some(Open::Map {
                 entries, anchor, ..
             }) => (T::map(entries), anchor),
@@ -355,15 +220,17 @@ impl<T: Tree> Decoder<T> {
         self.place(value)
     }
 
-    fn remember(&mut self, anchor: usize, value: &T) {
-        if anchor != 0 {
-            self.anchors.insert(anchor, (value.clone(), value.size()));
+    fn remember(&mut self, anchor: Option<&'s str>, value: &T) {
+        if let Some(name) = anchor {
+            self.anchors
+                .insert(name, Some((value.clone(), value.size())));
         }
     }
 
-    fn alias(&mut self, id: usize) -> Result<(), Error> {
-        let Some((value, size)) = self.anchors.get(&id).cloned() else {
-            return Err(fault("anchor contains itself"));
+    fn alias(&mut self, name: &str) -> Result<(), Error> {
+        let (value, size) = match self.anchors.get(name) {
+            Some(Some(known)) => known.clone(),
+            _ => return Err(fault(format!("anchor '{name}' value contains itself"))),
         };
         self.aliased += size;
         self.made += size;
@@ -380,63 +247,64 @@ impl<T: Tree> Decoder<T> {
             return Err(fault("document contains excessive aliasing"));
         }
         if self.wants_key() {
-            let key = key_text(&value)?;
-            return self.set_key(Key::Text(key));
+            return self.set_key_of(&value);
         }
         self.place(value.fresh())
     }
 
-    fn scalar(
-        &mut self,
-        text: Cow<'_, str>,
-        style: ScalarStyle,
-        anchor: usize,
-        tag: Option<Cow<'_, Tag>>,
-    ) -> Result<(), Error> {
+    fn scalar(&mut self, text: Cow<'s, str>, plain: bool, of: Properties<'s>) -> Result<(), Error> {
         self.made += 1;
-        let plain = style == ScalarStyle::Plain;
-        let tag = tag.as_deref().map(|tag| (tag.handle(), tag.suffix()));
-        let scalar = match tag {
+        let anchor = of.anchor;
+        let scalar = match of.tag.as_deref() {
             None if plain => resolve(&text, true),
             None => Scalar::Text,
-            Some((_, "str")) => Scalar::Text,
-            Some((_, "binary")) => {
+            Some("tag:yaml.org,2002:binary") => {
                 let bytes = crate::functions::base64_decode(text.as_bytes())
                     .map_err(|_| fault("!!binary value contains invalid base64 data"))?;
                 let value = T::text(&String::from_utf8_lossy(&bytes));
                 self.remember(anchor, &value);
                 return if self.wants_key() {
-                    self.set_key(Key::Text(key_text(&value)?))
+                    self.set_key_of(&value)
                 } else {
                     self.place(value)
                 };
             }
-            Some(("tag:yaml.org,2002:", _)) => resolve(&text, true),
-            Some(_) if plain => resolve(&text, true),
-            Some(_) => Scalar::Text,
+            Some(tag) => tagged(tag, &text)?,
         };
         if self.wants_key() {
-            if anchor != 0 {
+            if anchor.is_some() {
                 self.remember(anchor, &T::text(&text));
             }
-            let key = match &scalar {
-                Scalar::Merge => Key::Merge,
-                scalar => match scalar_key(scalar, &text) {
-                    Some(key) => Key::Text(key.into_owned()),
-                    None => return Err(no_key(scalar)),
-                },
+            let key = match (scalar_key(&scalar, &text), &scalar) {
+                (Some(key), _) => Key::Text(key.into_owned()),
+                (None, Scalar::Merge) => Key::Merge,
+                (None, Scalar::Uint(uint)) => Key::Wrong(format!("uint64, key: {uint:#x}")),
+                (None, _) => Key::Wrong(NIL_KEY.to_owned()),
             };
-            return self.set_key(key);
+            self.set_key(key);
+            return Ok(());
         }
-        let value = scalar_value(&scalar, &text)?;
+        let value = scalar_value(&scalar, &text).unwrap_or_else(|error| {
+            self.later.get_or_insert(error);
+            T::nil()
+        });
         self.remember(anchor, &value);
         self.place(value)
     }
 
-    fn set_key(&mut self, new: Key) -> Result<(), Error> {
+    fn set_key(&mut self, new: Key) {
         if let Some(Open::Map { key, .. }) = self.open.last_mut() {
             *key = Some(new);
         }
+    }
+
+    /// What an alias or bytes stand for becomes a key.
+    fn set_key_of(&mut self, value: &T) -> Result<(), Error> {
+        self.set_key(match value.as_key() {
+            Some(key) => Key::Text(key),
+            None if value.is_nil() => Key::Wrong(NIL_KEY.to_owned()),
+            None => return Err(collection_as_key(value)),
+        });
         Ok(())
     }
 
@@ -452,7 +320,14 @@ impl<T: Tree> Decoder<T> {
                     T::insert(entries, &key, value);
                 }
                 Some(Key::Merge) => merge(entries, &value)?,
-                None => return Err(fault("invalid map key: a collection")),
+                Some(Key::Wrong(key)) => {
+                    let error = format!(
+                        "error converting YAML to JSON: unsupported map key of type: {key}, value: {}",
+                        go_syntax(&value)
+                    );
+                    self.later.get_or_insert(Error(error));
+                }
+                None => return Err(collection_as_key(&value)),
             },
         }
         Ok(())
@@ -478,14 +353,15 @@ pub(super) fn scalar_key<'t>(scalar: &Scalar, text: &'t str) -> Option<Cow<'t, s
     })
 }
 
-fn no_key(scalar: &Scalar) -> Error {
-    let what = match scalar {
-        Scalar::Uint(_) => "uint64",
-        _ => "%!s(<nil>), key: <nil>",
-    };
-    Error(format!(
-        "error converting YAML to JSON: unsupported map key of type: {what}"
-    ))
+/// What a template that was not rendered makes of a values file: `{{ .x }}` is a map whose key is a map.
+fn collection_as_key<T: Tree>(value: &T) -> Error {
+    fault(format!("invalid map key: {}", go_syntax(value)))
+}
+
+/// A value as Go's `%#v` shows it before it becomes JSON.
+fn go_syntax<T: Tree>(value: &T) -> String {
+    let shown = sprintf(b"%#v", &[value.to_value()]);
+    String::from_utf8_lossy(&shown).replace("map[string]", "map[interface {}]")
 }
 
 /// What a scalar is as a value.
@@ -506,8 +382,36 @@ pub(super) fn scalar_value<T: Tree>(scalar: &Scalar, text: &str) -> Result<T, Er
     })
 }
 
-fn starts_with_brace(source: &str, at: Option<usize>) -> bool {
-    at.and_then(|at| source.as_bytes().get(at)) == Some(&b'{')
+fn unknown(anchor: &str) -> Error {
+    fault(format!("unknown anchor '{anchor}' referenced"))
+}
+
+/// What a scalar is by its tag: tags that are not YAML's own say that it is text.
+fn tagged(tag: &str, text: &str) -> Result<Scalar, Error> {
+    let Some(name) = tag.strip_prefix("tag:yaml.org,2002:") else {
+        return Ok(Scalar::Text);
+    };
+    if !matches!(name, "bool" | "int" | "float" | "null" | "timestamp") {
+        return Ok(Scalar::Text);
+    }
+    let found = resolve(text, true);
+    let own = match found {
+        Scalar::Null => "null",
+        Scalar::Bool(_) => "bool",
+        Scalar::Int(_) | Scalar::Uint(_) => "int",
+        Scalar::Float(_) => "float",
+        Scalar::Timestamp => "timestamp",
+        Scalar::Text => "str",
+        Scalar::Merge => "merge",
+    };
+    match (name, &found) {
+        _ if name == own => Ok(found),
+        ("float", Scalar::Int(int)) => Ok(Scalar::Float(*int as f64)),
+        ("float", Scalar::Uint(int)) => Ok(Scalar::Float(*int as f64)),
+        _ => Err(fault(format!(
+            "cannot decode !!{own} `{text}` as a !!{name}"
+        ))),
+    }
 }
 
 /// `<<`: the entries of a map, or of several, earlier ones winning.
@@ -522,12 +426,6 @@ fn merge<T: Tree>(entries: &mut T::Members, value: &T) -> Result<(), Error> {
         }
     }
     Ok(())
-}
-
-fn key_text<T: Tree>(value: &T) -> Result<String, Error> {
-    value
-        .as_key()
-        .ok_or_else(|| fault("invalid map key: a collection"))
 }
 
 pub(super) fn key_float(float: f64) -> String {

@@ -110,7 +110,11 @@ fn number(text: &str) -> Scalar {
     {
         return Scalar::Float(float);
     }
-    Scalar::Text
+    // Binary digits may have their sign behind the prefix.
+    let digits = plain.strip_prefix("0b");
+    digits
+        .and_then(|digits| i64::from_str_radix(digits, 2).ok())
+        .map_or(Scalar::Text, Scalar::Int)
 }
 
 /// `2001-12-14`, `2001-12-14T21:59:43.1Z` and their kin.

@@ -23,6 +23,8 @@ pub(super) trait Tree: Clone {
     fn fresh(&self) -> Self;
     /// Itself as the key of a map; `None` for collections and nothing.
     fn as_key(&self) -> Option<String>;
+    fn is_nil(&self) -> bool;
+    fn to_value(&self) -> Value;
     /// Nodes, keys included.
     fn size(&self) -> usize;
 }
@@ -86,6 +88,14 @@ impl Tree for Value {
             Self::Bool(value) => Some(value.to_string()),
             _ => None,
         }
+    }
+
+    fn is_nil(&self) -> bool {
+        matches!(self, Self::Nil)
+    }
+
+    fn to_value(&self) -> Value {
+        self.clone()
     }
 
     fn size(&self) -> usize {
@@ -160,6 +170,14 @@ impl Tree for serde_json::Value {
             Self::Bool(value) => Some(value.to_string()),
             _ => None,
         }
+    }
+
+    fn is_nil(&self) -> bool {
+        self.is_null()
+    }
+
+    fn to_value(&self) -> Value {
+        self.into()
     }
 
     fn size(&self) -> usize {

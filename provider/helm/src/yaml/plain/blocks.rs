@@ -40,7 +40,10 @@ impl<'s> Reader<'s> {
                 }
                 None => {
                     let deepest = lines_deepest(self.source, at, begin);
-                    if own <= parent.column || deepest > own {
+                    if own <= parent.column
+                        || deepest > own
+                        || self.bytes.get(begin + own) == Some(&b'\t')
+                    {
                         return Err(Odd);
                     }
                     *indent.insert(own)

@@ -630,8 +630,11 @@ const YAML: &[&str] = &[
     "&n ",
     "*n",
     "!!str ",
+    "!!str",
+    "!",
     "# c\n",
     "---\n",
+    "...\n",
     "? ",
     "yes",
     "~",
@@ -696,9 +699,8 @@ const TOML: &[&str] = &[
     "é = ",
 ];
 
-/// Random texts, mostly broken ones (tags without a value and two ends of a document in a row left out: there our reader is
-/// more patient), through the readers. Whether there is an error must agree, its tail is the
-/// reader's own; `MANAGEDK8S_TAILS` compares that too.
+/// Random texts, mostly broken ones, through the readers. What YAML's reader says of an error must agree; of TOML only
+/// whether there is one, and with `MANAGEDK8S_TAILS` what is said too.
 pub fn texts(count: usize) -> Vec<String> {
     let mut numbers = Numbers::new();
     let tails = std::env::var_os("MANAGEDK8S_TAILS").is_some();
@@ -711,16 +713,148 @@ pub fn texts(count: usize) -> Vec<String> {
             };
             let length = 1 + numbers.below(9);
             let text: String = (0..length).map(|_| numbers.pick(pieces)).collect();
-            let call = format!("{reader} {}", helm_quote(&text));
-            let failed = if reader == "fromYamlArray" {
-                "and (eq (len $r) 1) (kindIs \"string\" (first $r)) (contains \"error\" (toString (first $r)))"
-            } else {
-                "hasKey $r \"Error\""
-            };
-            let shown = if tails { "{{ toJson $r }}" } else { "error" };
-            format!("{{{{ $r := {call} }}}}{{{{ if {failed} }}}}{shown}{{{{ else }}}}{{{{ toJson $r }}}}{{{{ end }}}}")
+            let call = format!("{{{{ $r := {reader} {} }}}}", helm_quote(&text));
+            if tails || reader != "fromToml" {
+                return format!("{call}{{{{ toJson $r }}}}");
+            }
+            format!("{call}{{{{ if hasKey $r \"Error\" }}}}error{{{{ else }}}}{{{{ toJson $r }}}}{{{{ end }}}}")
         })
         .collect()
+}
+
+const KEYS: &[&str] = &[
+    "a:", "b:", "c:", "\"d\":", "'e':", "1:", "true:", "<<:", "g h :", "&y k:", "1.5:",
+];
+const NODES: &[&str] = &[
+    "x",
+    "\"q\"",
+    "'s'",
+    "1.0",
+    "yes",
+    "~",
+    "",
+    "[1, a]",
+    "{a: b}",
+    "[]",
+    "{}",
+    "\"a\\tb\"",
+    "'it''s'",
+    "a b c",
+    "a:b",
+    "a#b",
+    "- ",
+    "0755",
+    "0o755",
+    "12e03",
+    "+.5",
+    "1_000",
+    "0b11",
+    "2001-01-01T01:02:03Z",
+    "y",
+    "&x 1",
+    "!!str 1",
+    "!!int \"3\"",
+    "!foo bar",
+    "[a, b: c, {d: e}]",
+    "{a: 1, b: , c}",
+    "\"a\": ",
+    "*x",
+    "12:30:45",
+    "-0.0",
+    "99999999999999999999",
+    "!!null \"\"",
+    "!!bool \"yes\"",
+    "!!float 1",
+    "=",
+    "<<",
+];
+const HEADERS: &[&str] = &[
+    "|", ">", "|-", ">-", "|+", ">+", "|2", ">1-", "|-1", "|+2", "| # c", "> ", "|4",
+];
+const LINES: &[&str] = &["t", "t u", "# h", "- x", "k: v", "", "\tq", "  ", "\t"];
+const INDENTS: &[&str] = &["  ", "  ", "   ", " ", "", "\t", "    "];
+
+/// YAML as people write it, block by block, with what goes wrong there: tabs, columns that are off, texts that go on.
+pub fn layouts(count: usize) -> Vec<String> {
+    let mut numbers = Numbers::new();
+    (0..count)
+        .map(|_| {
+            let mut text = String::new();
+            layout(&mut numbers, 0, 0, &mut text);
+            let mut text = text.trim_start_matches('\n').to_owned();
+            match numbers.below(12) {
+                0 => text.insert_str(0, "---\n"),
+                1 => text.insert_str(0, "%YAML 1.1\n--- "),
+                2 => text.push_str("...\nx: ["),
+                3 => text.push_str("---\nb: 1\n"),
+                4 => text = text.replace('\n', "\r\n"),
+                5 => text.truncate(text.trim_end_matches('\n').len()),
+                6 | 7 => {
+                    let mut at = numbers.below(text.len() + 1);
+                    while !text.is_char_boundary(at) {
+                        at -= 1;
+                    }
+                    let sign =
+                        numbers.pick(&["\t", " ", ":", "#", "\"", "'", "-", "\n", ",", "[", "}"]);
+                    text.insert_str(at, sign);
+                }
+                _ => {}
+            }
+            let list = text.trim_start().starts_with('-');
+            let reader = if list { "fromYamlArray" } else { "fromYaml" };
+            format!("{{{{ {reader} {} | toJson }}}}", helm_quote(&text))
+        })
+        .collect()
+}
+
+/// A node behind its key, its line feed included.
+fn layout(numbers: &mut Numbers, indent: usize, depth: usize, out: &mut String) {
+    let pad = " ".repeat(indent);
+    match numbers.below(if depth > 2 { 5 } else { 9 }) {
+        0 | 1 => {
+            let end = numbers.pick(&["", "", "", " # c", "  ", "\t"]);
+            out.extend([" ", numbers.pick(NODES), end, "\n"]);
+        }
+        2 | 3 => {
+            out.extend([" ", numbers.pick(HEADERS), "\n"]);
+            for _ in 0..numbers.below(5) {
+                out.extend([&pad, numbers.pick(INDENTS), numbers.pick(LINES), "\n"]);
+            }
+        }
+        4 => {
+            let quote = numbers.pick(&["", "\"", "'"]);
+            out.extend([" ", quote, "word"]);
+            for _ in 0..numbers.below(3) {
+                let more = numbers.pick(&["more", "more # c", "#x", "", "two  words"]);
+                out.extend(["\n", &pad, numbers.pick(INDENTS), more]);
+            }
+            out.extend([quote, "\n"]);
+        }
+        5 | 6 => {
+            out.push('\n');
+            for _ in 0..=numbers.below(3) {
+                let off = if numbers.below(12) == 0 { " " } else { "" };
+                out.extend([&pad, off, numbers.pick(KEYS)]);
+                layout(numbers, indent + 2, depth + 1, out);
+                if numbers.below(6) == 0 {
+                    out.push_str(numbers.pick(&["\n", "# c\n", "   \n", " \t\n"]));
+                }
+            }
+        }
+        _ => {
+            out.push('\n');
+            let pad = if numbers.below(2) == 0 {
+                &pad
+            } else {
+                pad.get(2..).unwrap_or_default()
+            };
+            for _ in 0..=numbers.below(3) {
+                out.extend([pad, "-"]);
+                let deeper = if numbers.below(3) == 0 { 0 } else { 2 };
+                layout(numbers, indent + deeper, depth + 1, out);
+            }
+        }
+    }
 }
 
 const TESTS: &[&str] = &[

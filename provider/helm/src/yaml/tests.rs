@@ -38,7 +38,7 @@ fn errors_have_go_yamls_words() {
         ),
         (
             "a\nb: 1\n",
-            "line 2: could not find expected ':'".to_owned(),
+            "line 2: mapping values are not allowed in this context".to_owned(),
         ),
         ("a: *x\nb: [\n", "unknown anchor 'x' referenced".to_owned()),
         (

@@ -1,11 +1,13 @@
 //! What happens when things go wrong, or are in the way: objects of others, jobs, hooks, processes that die.
 
+use std::process::Stdio;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use suites::{Bench, Result, SHOP, Tools, shop};
+use tokio::process::Command;
 
 suites::on_both! {
     a_namespace_and_objects_of_others_are_taken_only_when_that_is_declared,
@@ -14,6 +16,8 @@ suites::on_both! {
     a_failed_hook_shows_what_its_pod_printed,
     schemas_versions_of_apis_and_definitions_are_as_declared,
     a_release_that_a_killed_helm_left_pending_is_recovered,
+    a_killed_upgrade_of_ours_is_gone_on_with,
+    what_the_chart_keeps_stays_and_is_named,
     ;
     real_only:
     pods_that_admission_refuses_are_told_with_the_reason,
@@ -324,6 +328,93 @@ async fn a_release_that_a_killed_helm_left_pending_is_recovered(bench: &mut Benc
     let history = revisions(&tools).await?;
     assert_eq!(history[0]["status"], "superseded", "{history:?}");
     assert_eq!(history[1]["status"], "deployed", "{history:?}");
+    bench.expect_empty_plan().await
+}
+
+/// terraform and its provider are killed while they wait.
+async fn killed_while_it_waits(bench: &Bench, tools: &Tools) -> Result {
+    let mut apply = bench
+        .terraform
+        .command(["apply", "-auto-approve", "-no-color"]);
+    let mut apply = apply
+        .process_group(0)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()?;
+    let group = format!("-{}", apply.id().ok_or("it has ended")?);
+    let pending = ["list", "-n", "shop", "--pending", "--short"];
+    for look in 0.. {
+        if tools.helm(&pending).await?.trim() == "shop" {
+            break;
+        }
+        assert!(look < 300, "nothing is pending");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let kill = ["-c", "kill -s KILL -- \"$1\"", "kill", &group];
+    let killed = Command::new("sh").args(kill).status().await?;
+    assert!(killed.success(), "{killed}");
+    apply.wait().await?;
+    Ok(())
+}
+
+async fn a_killed_upgrade_of_ours_is_gone_on_with(bench: &mut Bench) -> Result {
+    bench.set_shop(&shop(""))?;
+    bench.apply().await?;
+    let Some(tools) = bench.tools().await? else {
+        return Ok(());
+    };
+    bench.set_shop(&shop(
+        "  values = { outcome = \"crash\", message = \"new\" }",
+    ))?;
+    killed_while_it_waits(bench, &tools).await?;
+    // Nobody waits here until its last sign of life is old.
+    let record = "secret/sh.helm.release.v1.shop.v2";
+    let sign = "managedk8s/heartbeat=1";
+    tools
+        .kubectl(&["annotate", record, "-n", "shop", "--overwrite", sign])
+        .await?;
+    bench.set_shop(&shop("  values = { message = \"new\" }"))?;
+    bench.apply().await?;
+    let statuses: Vec<Value> = revisions(&tools)
+        .await?
+        .into_iter()
+        .map(|revision| revision["status"].clone())
+        .collect();
+    assert_eq!(statuses, ["superseded", "failed", "deployed"]);
+    let map = tools.get(&["configmap", "shop", "-n", "shop"]).await?;
+    assert_eq!(map["data"]["message"], "new");
+    bench.expect_empty_plan().await
+}
+
+async fn what_the_chart_keeps_stays_and_is_named(bench: &mut Bench) -> Result {
+    let keeping = shop(
+        r#"
+  post_render = [{
+    target = { kind = "ConfigMap" }
+    patch  = { metadata = { annotations = { "helm.sh/resource-policy" = "keep" } } }
+  }]
+"#,
+    );
+    bench.set_shop(&keeping)?;
+    bench.apply().await?;
+    let Some(tools) = bench.tools().await? else {
+        return Ok(());
+    };
+    bench.set_shop("")?;
+    let told = bench.apply().await?.words();
+    assert!(
+        told.contains("[ConfigMap] shop: kept due to the resource policy"),
+        "{told}"
+    );
+    assert_eq!(maps(&tools).await?, ["shop"]);
+    let others = ["get", "deployments,services,secrets", "-n", "shop"];
+    let left = tools
+        .kubectl(&[&others[..], &["-o", "name"]].concat())
+        .await?;
+    assert_eq!(left, "");
+    // The release of that name takes it back.
+    bench.set_shop(&keeping)?;
+    bench.apply().await?;
     bench.expect_empty_plan().await
 }
 

@@ -85,6 +85,8 @@ pub fn compare(case: &Case, helm: &str, scratch: &Path, arguments: &Arguments) -
         (Err(expected), Err(seen)) => {
             report.outcome = if essence(&expected) == essence(&seen) {
                 Outcome::FailedBoth
+            } else if wants_the_network(&expected) {
+                Outcome::WantsTheNetwork
             } else {
                 Outcome::FailedBothDifferently
             };
@@ -95,7 +97,7 @@ pub fn compare(case: &Case, helm: &str, scratch: &Path, arguments: &Arguments) -
             report.detail = format!("  {}", short(&seen));
         }
         (Err(expected), Ok(_)) => {
-            report.outcome = if expected.contains("failing loading \"http") {
+            report.outcome = if wants_the_network(&expected) {
                 Outcome::WantsTheNetwork
             } else {
                 Outcome::OnlyHelmFails
@@ -173,4 +175,9 @@ fn difference(expected: &str, again: &str, seen: &str, lines: usize) -> String {
         }
     }
     shown.join("\n")
+}
+
+/// Whether helm failed because a schema stands elsewhere, which it fetches and we do not.
+fn wants_the_network(error: &str) -> bool {
+    error.contains("failing loading \"http")
 }

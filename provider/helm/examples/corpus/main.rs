@@ -9,11 +9,7 @@
 //! the other refuses; texts of errors are compared, but how a YAML reader or a schema words its findings
 //! is not, and a schema that helm would fetch from elsewhere is counted apart.
 
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a program for the terminal"
-)]
+#![expect(clippy::print_stderr, reason = "a program for the terminal")]
 
 mod cases;
 mod compare;
@@ -85,7 +81,7 @@ fn run(arguments: &Arguments, scratch: &Path) -> Result<bool, String> {
         .args(["version", "--short"])
         .output()
         .map_err(|error| format!("cannot run {helm}: {error}; set MANAGEDK8S_HELM"))?;
-    println!(
+    report::say!(
         "oracle: {}",
         String::from_utf8_lossy(&version.stdout).trim()
     );
@@ -103,7 +99,7 @@ fn run(arguments: &Arguments, scratch: &Path) -> Result<bool, String> {
     for chart in &charts {
         cases::add(chart, arguments, scratch, &mut all)?;
     }
-    println!("{} charts, {} cases", charts.len(), all.len());
+    report::say!("{} charts, {} cases", charts.len(), all.len());
 
     let next = AtomicUsize::new(0);
     let reports = Mutex::new(Vec::new());

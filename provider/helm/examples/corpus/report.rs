@@ -2,6 +2,14 @@
 
 use std::time::Duration;
 
+/// `println!` that a closed pipe does not mind.
+macro_rules! say {
+    ($($text:tt)*) => {{
+        let _ = std::io::Write::write_fmt(&mut std::io::stdout(), format_args!("{}\n", format_args!($($text)*)));
+    }};
+}
+pub(crate) use say;
+
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Outcome {
     Equal,
@@ -36,7 +44,7 @@ impl Report {
             Outcome::OnlyOursFails => "ONLY OURS FAILS",
             Outcome::OnlyHelmFails => "ONLY HELM FAILS",
         };
-        println!("{word}: {}\n{}", self.label, self.detail);
+        say!("{word}: {}\n{}", self.label, self.detail);
     }
 }
 
@@ -61,9 +69,9 @@ pub fn summary(reports: &[Report]) -> bool {
         ("failed only in helm", Outcome::OnlyHelmFails),
         ("helm wants to fetch", Outcome::WantsTheNetwork),
     ] {
-        println!("{what:28}{:6}", count(outcome));
+        say!("{what:28}{:6}", count(outcome));
     }
-    println!(
+    say!(
         "median time here {:.1?}, helm's process {:.1?}",
         median(|report| report.ours),
         median(|report| report.helm)

@@ -5,19 +5,39 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use helm::Chart;
+use helm::semver::{Constraint, Version};
 use serde_json::Value;
 
-/// The charts found, by name: repositories have some in common.
-type ByName<'a> = BTreeMap<String, Vec<&'a PathBuf>>;
+/// A chart that others may depend on.
+struct Found<'a> {
+    folder: &'a Path,
+    version: String,
+}
 
-/// The one that shares most of its path with `chart`.
-fn nearest<'a>(chart: &Path, found: Option<&Vec<&'a PathBuf>>) -> Option<&'a PathBuf> {
-    let shared = |other: &&&PathBuf| {
+/// The charts found, by name: repositories have some in common.
+type ByName<'a> = BTreeMap<String, Vec<Found<'a>>>;
+
+/// The one of a version that fits, and of those the one that shares most of its path with `chart`.
+fn nearest<'a>(chart: &Path, wanted: &Value, found: &ByName<'a>) -> Option<&'a Path> {
+    let constraint = Constraint::parse(wanted["version"].as_str()?).ok();
+    let fits = |found: &Found<'_>| {
+        let version = Version::parse(&found.version).ok();
+        constraint
+            .as_ref()
+            .zip(version)
+            .is_some_and(|(constraint, version)| constraint.check(&version))
+    };
+    let shared = |other: &Path| {
         let pairs = chart.components().zip(other.components());
         pairs.take_while(|(a, b)| a == b).count()
     };
+    let found = found.get(wanted["name"].as_str()?)?;
     // Of equals the first.
-    found?.iter().rev().max_by_key(shared).copied()
+    let best = found
+        .iter()
+        .rev()
+        .max_by_key(|found| (fits(found), shared(found.folder)));
+    best.map(|found| found.folder)
 }
 
 /// Copies charts with the dependencies that can be had from each other; the rest is dropped.
@@ -26,7 +46,10 @@ pub fn vendor(charts: &[PathBuf], target: &Path) -> Result<Vec<PathBuf>, String>
     for chart in charts.iter().filter(|chart| chart.is_dir()) {
         if let Ok(loaded) = Chart::load(chart) {
             let same = by_name.entry(loaded.name().to_owned()).or_default();
-            same.push(chart);
+            same.push(Found {
+                folder: chart,
+                version: loaded.metadata.version.clone(),
+            });
         }
     }
     let mut copies = Vec::new();
@@ -60,7 +83,7 @@ fn vendor_one(chart: &Path, copy: &Path, by_name: &ByName<'_>, depth: usize) -> 
     for dependency in declared.iter().cloned() {
         let name = dependency["name"].as_str().unwrap_or_default();
         if !present.iter().any(|chart| chart.name() == name) {
-            let Some(source) = nearest(chart, by_name.get(name)).filter(|_| depth < 4) else {
+            let Some(source) = nearest(chart, &dependency, by_name).filter(|_| depth < 4) else {
                 continue;
             };
             vendor_one(source, &copy.join("charts").join(name), by_name, depth + 1)?;

@@ -111,7 +111,7 @@ impl Run<'_> {
     /// `tpl`.
     pub(crate) fn tpl(&self, text: &Str, data: &Value) -> Result<Value, Fault> {
         if !text.windows(2).any(|pair| pair == b"{{") {
-            return Ok(Value::Str(text.clone()));
+            return Ok(Value::Str(without_no_value(text.to_vec()).into()));
         }
         let cached = self.cache.borrow().get(text).cloned();
         let trees = match cached {

@@ -280,7 +280,7 @@ impl<'s> Reader<'s> {
                     self.trailing(after, end)?;
                     text
                 }
-                None => Cow::Owned(self.folded_quotes(at, end, parent)?),
+                None => Cow::Owned(self.folded_quotes(at, end)?),
             },
             Some(b'|') => Cow::Owned(self.literal(at, end, parent)?),
             Some(b'>') => Cow::Owned(self.folded(at, end, parent)?),

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use memchr::memchr;
 
 use super::words::fold;
-use super::{Odd, Parent, Read, Reader};
+use super::{Odd, Read, Reader};
 
 impl<'s> Reader<'s> {
     /// A scalar in quotes and where it ends; `None` when it does not end on its line.
@@ -50,7 +50,7 @@ impl<'s> Reader<'s> {
     }
 
     /// A scalar in quotes over several lines.
-    pub(super) fn folded_quotes(&mut self, at: usize, end: usize, parent: Parent) -> Read<String> {
+    pub(super) fn folded_quotes(&mut self, at: usize, end: usize) -> Read<String> {
         let quote = self.bytes[at];
         let mut text = String::new();
         let (mut start, mut end) = (at + 1, end);
@@ -89,7 +89,11 @@ impl<'s> Reader<'s> {
                     }
                 }
             }
-            let (blank, next, next_end) = self.continuation(parent.column)?.ok_or(Odd)?;
+            // Inside quotes go-yaml minds no indentation, only what could be a marker of documents.
+            let (blank, next, next_end) = self.continuation(None)?.ok_or(Odd)?;
+            if self.source[next..].starts_with(['-', '.']) && self.bytes[next - 1] == b'\n' {
+                return Err(Odd);
+            }
             self.next = next_end + 1;
             match (joined, blank) {
                 (false, _) => fold(&mut text, blank),

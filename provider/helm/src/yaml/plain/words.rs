@@ -27,9 +27,12 @@ impl<'s> Reader<'s> {
         Ok((at + kept.map_or(0, |last| last + 1), comment))
     }
 
-    /// The next line that is not blank when it goes on with a scalar: how many blank lines are between, where its
-    /// text begins, where it ends.
-    pub(super) fn continuation(&self, column: usize) -> Read<Option<(usize, usize, usize)>> {
+    /// The next line that is not blank when it goes on with a scalar, for which it stands right of `column`: how many
+    /// blank lines are between, where its text begins, where it ends.
+    pub(super) fn continuation(
+        &self,
+        column: Option<usize>,
+    ) -> Read<Option<(usize, usize, usize)>> {
         let mut blank = 0;
         let mut begin = self.next;
         while begin < self.bytes.len() {
@@ -42,7 +45,7 @@ impl<'s> Reader<'s> {
                     begin = start + 1;
                 }
                 Some(b'\t') => return Err(Odd),
-                Some(_) if indent <= column => return Ok(None),
+                Some(_) if column.is_some_and(|column| indent <= column) => return Ok(None),
                 Some(_) => return Ok(Some((blank, start, self.end_of(start)))),
             }
         }
@@ -59,7 +62,7 @@ impl<'s> Reader<'s> {
         }
         let (stop, mut comment) = self.plain_end(at, end)?;
         let mut text = Cow::Borrowed(&self.source[at..stop]);
-        while !comment && let Some((blank, start, end)) = self.continuation(parent.column)? {
+        while !comment && let Some((blank, start, end)) = self.continuation(Some(parent.column))? {
             if self.bytes[start] == b'#' {
                 break;
             }

@@ -71,12 +71,13 @@ pub fn compare(case: &Case, helm: &str, scratch: &Path, arguments: &Arguments) -
     match (expected, seen) {
         (Ok(expected), Ok(seen)) if expected == seen => {}
         (Ok(expected), Ok(seen)) => {
-            let again = with_helm(case, helm, scratch).unwrap_or_default();
-            if same_but_random(&expected, &again, &seen) {
+            let again = || with_helm(case, helm, scratch).unwrap_or_default();
+            let different = not_random(&expected, &seen, again);
+            if different.is_empty() {
                 report.outcome = Outcome::EqualButRandom;
             } else {
                 report.outcome = Outcome::Different;
-                report.detail = difference(&expected, &again, &seen, arguments.lines);
+                report.detail = difference(&different, arguments.lines);
                 if let Some(folder) = &arguments.keep {
                     keep(folder, &case.label, &expected, &seen);
                 }
@@ -108,17 +109,15 @@ pub fn compare(case: &Case, helm: &str, scratch: &Path, arguments: &Arguments) -
     report
 }
 
-/// What is compared of two messages: not what the command line adds, not how a reader of YAML or a schema's
-/// findings are worded.
+/// What is compared of two messages: not what the command line adds, not how a schema's findings are worded.
 fn essence(message: &str) -> String {
     let end = message.find("\n\nUse --debug").unwrap_or(message.len());
     let message = message[..end].trim();
-    for open in ["yaml: ", "values don't meet the specifications"] {
-        if let Some(at) = message.find(open) {
-            return message[..at + open.len()].to_owned();
-        }
+    let open = "values don't meet the specifications";
+    match message.find(open) {
+        Some(at) => message[..at + open.len()].to_owned(),
+        None => message.to_owned(),
     }
-    message.to_owned()
 }
 
 fn keep(folder: &Path, label: &str, expected: &str, seen: &str) {
@@ -135,46 +134,41 @@ fn short(text: &str) -> String {
     text.chars().take(600).collect()
 }
 
-fn same_but_random(one: &str, other: &str, seen: &str) -> bool {
-    let (one, other, seen): (Vec<_>, Vec<_>, Vec<_>) = (
-        one.lines().collect(),
-        other.lines().collect(),
-        seen.lines().collect(),
-    );
-    one.len() == other.len()
-        && one.len() == seen.len()
-        && one
-            .iter()
-            .zip(&other)
-            .zip(&seen)
-            .all(|((one, other), seen)| one != other || one == seen)
-}
+/// How often helm is asked whether a line is random: the minutes of two schedules are the same once in sixty times.
+const AGAIN: usize = 5;
 
-fn difference(expected: &str, again: &str, seen: &str, lines: usize) -> String {
-    let random: Vec<bool> = expected
-        .lines()
-        .zip(again.lines())
-        .map(|(a, b)| a != b)
-        .collect();
-    let mut shown = Vec::new();
+/// A line of helm's and ours in its place.
+type Pair<'t> = (usize, Option<&'t str>, Option<&'t str>);
+
+/// The lines that differ although helm prints them alike each time.
+fn not_random<'t>(expected: &'t str, seen: &'t str, again: impl Fn() -> String) -> Vec<Pair<'t>> {
     let (mut left, mut right) = (expected.lines(), seen.lines());
-    let mut number = 0;
-    while shown.len() < lines {
-        let (a, b) = (left.next(), right.next());
-        if a.is_none() && b.is_none() {
+    let length = expected.lines().count();
+    let longest = length.max(seen.lines().count());
+    let mut different: Vec<Pair<'t>> = (1..=longest)
+        .map(|number| (number, left.next(), right.next()))
+        .filter(|(_, a, b)| a != b)
+        .collect();
+    for _ in 0..AGAIN {
+        if different.is_empty() || length != longest {
             break;
         }
-        let masked = random.get(number).copied().unwrap_or(false);
-        number += 1;
-        if a != b && !masked {
-            shown.push(format!(
-                "  {number}: helm {:?}\n  {number}: ours {:?}",
-                a.unwrap_or("(end)"),
-                b.unwrap_or("(end)")
-            ));
+        let other = again();
+        let other: Vec<&str> = other.lines().collect();
+        if other.len() != length {
+            break;
         }
+        different.retain(|(number, a, _)| other.get(number - 1) == a.as_ref());
     }
-    shown.join("\n")
+    different
+}
+
+fn difference(different: &[Pair<'_>], lines: usize) -> String {
+    let shown = different.iter().take(lines).map(|(number, a, b)| {
+        let (a, b) = (a.unwrap_or("(end)"), b.unwrap_or("(end)"));
+        format!("  {number}: helm {a:?}\n  {number}: ours {b:?}")
+    });
+    shown.collect::<Vec<_>>().join("\n")
 }
 
 /// Whether helm failed because a schema stands elsewhere, which it fetches and we do not.

@@ -6,8 +6,8 @@
 //! The real helm is the program named by `MANAGEDK8S_HELM`, else `helm` on the path. When two runs
 //! of the real helm differ from each other (random passwords, certificates), the lines in which they
 //! differ are left out of the comparison. Exit code 1 on any difference, and when one renders what
-//! the other refuses; texts of errors are compared, but how a YAML reader or a schema words its findings
-//! is not, and a schema that helm would fetch from elsewhere is counted apart.
+//! the other refuses; texts of errors are compared, but how a schema words its findings is not, and a
+//! schema that helm would fetch from elsewhere is counted apart.
 
 #![expect(clippy::print_stderr, reason = "a program for the terminal")]
 

@@ -80,6 +80,8 @@ pub(super) struct Token<'s> {
 struct SimpleKey {
     possible: bool,
     required: bool,
+    /// Whether words are read on until it is known whether this is a key.
+    awaited: bool,
     number: usize,
     mark: Mark,
 }
@@ -134,7 +136,7 @@ impl<'s> Scanner<'s> {
                 let level = self
                     .keys
                     .iter()
-                    .rposition(|key| key.possible && key.number == first);
+                    .rposition(|key| key.possible && key.awaited && key.number == first);
                 match level {
                     Some(level) if self.is_key(level)? => {}
                     _ => return Ok(()),
@@ -159,6 +161,14 @@ impl<'s> Scanner<'s> {
 
     fn push(&mut self, kind: Kind<'s>, start: Mark) {
         self.tokens.push_back(Token { kind, start });
+    }
+
+    /// Puts a token before number `before`, or last when that was taken.
+    fn insert(&mut self, before: usize, token: Token<'s>) {
+        match before.checked_sub(self.taken) {
+            Some(at) if at <= self.tokens.len() => self.tokens.insert(at, token),
+            _ => self.tokens.push_back(token),
+        }
     }
 
     /// Takes a sign of `length` characters.
@@ -280,6 +290,7 @@ impl<'s> Scanner<'s> {
             self.keys[level] = SimpleKey {
                 possible: true,
                 required,
+                awaited: true,
                 number: self.taken + self.tokens.len(),
                 mark: self.at.mark,
             };
@@ -317,7 +328,7 @@ impl<'s> Scanner<'s> {
         self.indent = column;
         let token = Token { kind, start };
         match before {
-            Some(number) => self.tokens.insert(number - self.taken, token),
+            Some(number) => self.insert(number, token),
             None => self.tokens.push_back(token),
         }
         Ok(())
@@ -361,7 +372,10 @@ impl<'s> Scanner<'s> {
         if self.keys.len() > MAX_DEPTH {
             return self.fault("exceeded max depth of 10000");
         }
-        self.keys.push(SimpleKey::default());
+        self.keys.push(SimpleKey {
+            number: self.taken + self.tokens.len(),
+            ..SimpleKey::default()
+        });
         self.key_allowed = true;
         self.sign(kind, 1);
         Ok(())
@@ -369,8 +383,13 @@ impl<'s> Scanner<'s> {
 
     fn close(&mut self, kind: Kind<'s>) -> Result<(), Fault> {
         self.forget_key()?;
-        if self.flow() {
-            self.keys.pop();
+        if self.flow()
+            && let Some(inner) = self.keys.pop()
+        {
+            // go-yaml forgets both by one number: no brackets with nothing in them are a key.
+            for key in &mut self.keys {
+                key.awaited &= key.number != inner.number;
+            }
         }
         self.key_allowed = false;
         self.sign(kind, 1);
@@ -413,7 +432,7 @@ impl<'s> Scanner<'s> {
                 kind: Kind::Key,
                 start: key.mark,
             };
-            self.tokens.insert(key.number - self.taken, token);
+            self.insert(key.number, token);
             self.roll(
                 key.mark.column,
                 Some(key.number),

@@ -50,7 +50,7 @@ macro_rules! on_both {
 }
 
 /// Runs all of them on one real control plane, also after one that failed, so that a run tells every difference, and
-/// destroys the cluster with what the last one left. `ONLY` chooses one by its name.
+/// destroys the cluster with what the last one left. `MANAGEDK8S_REAL_ONLY` chooses one by its name.
 ///
 /// # Errors
 ///
@@ -67,7 +67,7 @@ pub async fn run_on_real(works: &[(&str, Work)], left_out: &[(&str, &str)]) -> R
     let Some(tools) = bench.tools().await? else {
         return Ok(());
     };
-    let only = std::env::var("ONLY").ok();
+    let only = std::env::var("MANAGEDK8S_REAL_ONLY").ok();
     let mut broken = Vec::new();
     let mut before = None;
     for (name, work) in works {

@@ -3,6 +3,10 @@
 //! Reading follows YAML 1.1 through JSON (sigs.k8s.io/yaml): `yes` and `on` are booleans, keys
 //! become text, every number is a `float64`. Writing follows go-yaml v2 byte for byte, because
 //! charts hash what they include.
+//!
+//! Nearly every text is read by `plain`, in one pass over its lines. All else goes through `scan`
+//! (words), `grammar` (events) and `decode` (values), which follow libyaml rule by rule, its words for
+//! what is wrong included.
 
 mod decode;
 mod emit;
